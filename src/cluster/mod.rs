@@ -1,0 +1,20 @@
+//! The model: what a cluster is, once its inventory was read. Pure; imports no other room.
+//!
+//! Every value that could be wrong on its own is a newtype that can't hold a bad one ([`name`], [`version`]);
+//! rules that need two values to judge live in `inventory::rules`. What only a host can tell (its memory, the interface
+//! that carries the VIP) is [`Facts`]; what nobody may read is [`Secret`].
+
+mod facts;
+mod name;
+mod secret;
+mod settings;
+mod version;
+
+pub use facts::{Arch, Facts, Os, OsFamily};
+pub use name::{ClusterName, Identifier, Interface, InvalidName, Namespace, NodeName};
+pub use secret::{Secret, SecretName, SecretSource, Secrets};
+pub use settings::{
+    Artifacts, Cluster, Database, Durability, Etcd, Haproxy, HbaRule, InstallMethod, Keepalived, Node, PackageSource,
+    ParameterValue, Patroni, Postgresql, Role, Ssh, Tags, Timings, Vip,
+};
+pub use version::{InvalidVersion, Version};

@@ -1,0 +1,126 @@
+//! Secrets: named in the inventory, kept elsewhere, never shown.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// A secret's value. It has no `Display` and no `Serialize`; its `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes a value over; the caller's copy is the caller's to wipe.
+    pub fn new(value: String) -> Self {
+        Self(SecretString::from(value))
+    }
+
+    /// The value itself: for a file rendered for its daemon, or for a program's standard input. Never for argv or a log.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(secret)")
+    }
+}
+
+/// Which secret: those that every cluster has, and those of the inventory's own roles.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretName {
+    /// PostgreSQL's superuser, as Patroni knows it.
+    Superuser,
+    /// The replication role.
+    Replication,
+    /// The role `pg_rewind` connects as.
+    Rewind,
+    /// Patroni's REST API, for its changing verbs.
+    RestApi,
+    /// HAProxy's statistics page.
+    HaproxyStats,
+    /// The role the verifier writes and reads its probe row with.
+    Probe,
+    /// The password of a role that the inventory creates.
+    Role(String),
+}
+
+impl SecretName {
+    /// The secrets that every cluster has.
+    pub const BUILT_IN: [Self; 6] =
+        [Self::Superuser, Self::Replication, Self::Rewind, Self::RestApi, Self::HaproxyStats, Self::Probe];
+
+    /// The key under which the secrets file keeps it.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Superuser => "superuser".to_owned(),
+            Self::Replication => "replication".to_owned(),
+            Self::Rewind => "rewind".to_owned(),
+            Self::RestApi => "restapi".to_owned(),
+            Self::HaproxyStats => "haproxy_stats".to_owned(),
+            Self::Probe => "probe".to_owned(),
+            Self::Role(name) => format!("role_{name}"),
+        }
+    }
+}
+
+/// Where a secret is read from when a command needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretSource {
+    /// Under its key in the secrets file beside the inventory.
+    SecretsFile,
+    /// The whole of a file, without its last newline.
+    File(PathBuf),
+    /// The file named by an environment variable.
+    EnvFile(String),
+    /// What a command prints, without its last newline; run without a shell.
+    Command(Vec<String>),
+}
+
+/// The values of a cluster's secrets, read.
+#[derive(Debug, Clone, Default)]
+pub struct Secrets(BTreeMap<SecretName, Secret>);
+
+impl Secrets {
+    /// Adds or replaces one.
+    pub fn insert(&mut self, name: SecretName, secret: Secret) {
+        self.0.insert(name, secret);
+    }
+
+    /// One of them, if it was read.
+    pub fn get(&self, name: &SecretName) -> Option<&Secret> {
+        self.0.get(name)
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&SecretName, &Secret)> {
+        self.0.iter()
+    }
+
+    /// `text` with every value of these secrets replaced: the last net under everything that is shown or kept.
+    pub fn redact(&self, text: &str) -> String {
+        let mut redacted = text.to_owned();
+        for secret in self.0.values() {
+            // A very short value would blot out ordinary words; such secrets are refused when they are read.
+            if secret.expose().len() >= 8 && redacted.contains(secret.expose()) {
+                redacted = redacted.replace(secret.expose(), "(secret)");
+            }
+        }
+        redacted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_shows_nothing_and_is_redacted_from_text() {
+        let mut secrets = Secrets::default();
+        secrets.insert(SecretName::Superuser, Secret::new("canary-0123456789".to_owned()));
+        assert!(!format!("{secrets:?}").contains("canary"));
+        assert_eq!(secrets.redact("password=canary-0123456789;"), "password=(secret);");
+    }
+}

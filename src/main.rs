@@ -1,0 +1,3 @@
+//! The command `quorate`: parse, run, exit code.
+
+fn main() {}
