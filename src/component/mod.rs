@@ -4,5 +4,5 @@ mod desired;
 
 pub use desired::{
     Account, Activation, Check, CheckStage, ComponentName, Content, Desired, DesiredNode, Directory, File, Program,
-    Service, hex,
+    Service,
 };
