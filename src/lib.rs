@@ -13,3 +13,4 @@
 pub mod cluster;
 pub mod component;
 pub mod host;
+pub mod verify;

@@ -96,8 +96,7 @@ pub(super) fn classify(host: &str, said: &str) -> HostError {
     let reason = said
         .lines()
         .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.contains("WARNING") && !line.starts_with("@@@"))
-        .next_back()
+        .rfind(|line| !line.is_empty() && !line.contains("WARNING") && !line.starts_with("@@@"))
         .unwrap_or("ssh gave no reason")
         .to_owned();
     let host = host.to_owned();

@@ -184,7 +184,7 @@ mod tests {
             .args(hostile)
             .stdin("input $HOME\n\n");
         let output = run(&command, "Welcome to db01\n").unwrap();
-        let words: String = hostile.iter().map(|word| format!("[{word}]")).collect();
+        let words = format!("[{}]", hostile.join("]["));
         assert_eq!(output.text(), format!("{words}input $HOME\n\n"));
         assert_eq!((output.code, output.errors().as_str()), (3, "bad\n"));
     }
