@@ -13,4 +13,5 @@
 pub mod cluster;
 pub mod component;
 pub mod host;
+pub mod plan;
 pub mod verify;
