@@ -143,7 +143,7 @@ impl Framed {
 }
 
 /// A word as POSIX shells read it back byte for byte.
-fn quote(word: &str) -> String {
+pub(super) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 

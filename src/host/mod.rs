@@ -5,11 +5,13 @@
 //! exit code, so that a login banner, a shell's noise or a cut line can't be mistaken for an answer.
 
 mod error;
+mod files;
 mod fleet;
 mod frame;
 mod ssh;
 
 pub use error::HostError;
+pub use files::{CHECK_FAILED, Candidate, commit, discard, stage};
 pub use fleet::{Fleet, Host};
 pub use frame::{Command, Output};
 pub use ssh::connect;

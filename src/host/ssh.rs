@@ -128,10 +128,10 @@ impl SshTransport {
             .spawn()
             .await
             .map_err(|_| lost())?;
-        let (mut to, mut from, mut errors) = match (child.stdin().take(), child.stdout().take(), child.stderr().take())
-        {
-            (Some(to), Some(from), Some(errors)) => (to, from, errors),
-            _ => return Err(lost()),
+        let (Some(mut to), Some(mut from), Some(mut errors)) =
+            (child.stdin().take(), child.stdout().take(), child.stderr().take())
+        else {
+            return Err(lost());
         };
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let send = async {

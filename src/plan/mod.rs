@@ -3,12 +3,14 @@
 //! "Needs a reload or restart" is judged from what the running process can have read: a file newer than the process (and than
 //! its last reload) is not live yet. A run that dies between writing and restarting therefore loses nothing.
 
+mod preflight;
 mod sections;
 mod state;
 mod survey;
 
 use std::collections::BTreeMap;
 
+pub use preflight::Preflight;
 pub use state::{DataFolders, Entry, ObservedNode, UnitState, args as state_args, script as state_script};
 pub use survey::{Listener, Survey, args as survey_args, script as survey_script};
 
