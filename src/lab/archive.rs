@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::error::file;
 use super::spec::Suite;
 use super::{Error, program};
 
@@ -58,8 +59,11 @@ impl Archive {
 
     /// The guest's apt sources in one-line format: the release, and its updates and security suites as far as they answer.
     /// What does not answer is reported to `left_out`.
-    pub(super) fn sources(&self, suite: Suite, left_out: &dyn Fn(String)) -> Vec<String> {
+    pub(super) fn sources(&self, suite: Suite, left_out: &dyn Fn(String)) -> Result<Vec<String>, Error> {
         let release = suite.as_str();
+        let scratch = tempfile::tempdir().map_err(file("cannot make a folder in", std::env::temp_dir()))?;
+        let downloaded = scratch.path().join("InRelease");
+        let downloaded = downloaded.to_string_lossy();
         let mut lines = vec![format!("deb {} {release} main", self.root)];
         for (root, suite) in
             [(&self.root, format!("{release}-updates")), (&self.security, format!("{release}-security"))]
@@ -67,14 +71,14 @@ impl Archive {
             let probe = format!("{root}/dists/{suite}/InRelease");
             // apt's own downloader: it knows this machine's proxies and certificates.
             let arguments =
-                ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=15", "download-file", &probe, "/dev/null"];
+                ["-o", "Acquire::Retries=2", "-o", "Acquire::http::Timeout=15", "download-file", &probe, &downloaded];
             if program::succeeds("/usr/lib/apt/apt-helper", &arguments) {
                 lines.push(format!("deb {root} {suite} main"));
             } else {
                 left_out(suite);
             }
         }
-        lines
+        Ok(lines)
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) fn ensure(suite: Suite, archive: &Archive, event: &(dyn Fn(Event) + S
     remove_unused(&folder)?;
     let start = Instant::now();
     event(Event::BuildingImage { suite: suite.as_str().to_owned(), archive: archive.root.clone() });
-    let sources = archive.sources(suite, &|suite| event(Event::SuiteLeftOut { suite }));
+    let sources = archive.sources(suite, &|suite| event(Event::SuiteLeftOut { suite }))?;
     let building = folder.join("building");
     if let Err(error) = build(suite, &sources, &building) {
         clear(&building)?;

@@ -1,7 +1,7 @@
 //! One TCP connection into a lab, on standard input and output: what ssh runs to get from an ordinary shell to a host.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -45,12 +45,25 @@ fn copy(stream: &TcpStream) -> io::Result<()> {
     let mut to_host = stream.try_clone()?;
     // Not joined: when the host has closed, nobody is left who could use what still comes in.
     std::thread::spawn(move || {
-        let _ = io::copy(&mut input, &mut to_host);
+        let _ = pump(&mut input, &mut to_host);
         let _ = to_host.shutdown(Shutdown::Write);
     });
-    match io::copy(&mut &*stream, &mut output) {
+    match pump(&mut &*stream, &mut output) {
         // Our reader left, or the host was switched off: an end like any other.
         Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
-        other => other.map(|_| ()),
+        other => other,
+    }
+}
+
+/// Copies until the end, each piece as it comes. (The library's own copy splices sockets and pipes, and lost connections here.)
+fn pump(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
+    let mut piece = vec![0; 64 << 10];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(length) => to.write_all(&piece[..length])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
