@@ -1,0 +1,148 @@
+//! Cgroups of the lab's own: one per host and one for the supervisors, in every hierarchy that matters.
+//!
+//! A host's systemd needs a cgroup that no other host shares. The groups also say, whatever else was lost, which processes
+//! are the lab's: `down` ends those and no others.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::error::file;
+use super::spec::LabName;
+
+/// The group above all labs.
+const TOP: &str = "quorate-lab";
+/// The group of a lab's supervisors; no node is called that.
+const SUPERVISORS: &str = "supervisors";
+/// What a host may use of this machine's memory, in bytes, where the memory controller is within reach.
+const MEMORY: &str = "4294967296";
+
+/// The hierarchies of this machine in which the lab keeps groups: the unified one, systemd's, memory's.
+fn hierarchies() -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    table.lines().filter_map(hierarchy).collect()
+}
+
+/// The mount point of a line of mountinfo, if it is such a hierarchy.
+fn hierarchy(line: &str) -> Option<PathBuf> {
+    let (mount, filesystem) = line.split_once(" - ")?;
+    let mut filesystem = filesystem.split(' ');
+    let (kind, options) = (filesystem.next()?, filesystem.nth(1)?);
+    let wanted = kind == "cgroup2"
+        || kind == "cgroup" && options.split(',').any(|option| option == "name=systemd" || option == "memory");
+    let mut fields = mount.split(' ');
+    let (root, point) = (fields.nth(3)?, fields.next()?);
+    // Only a mount of the hierarchy's root: containers bind parts of it elsewhere.
+    (wanted && root == "/").then(|| PathBuf::from(point))
+}
+
+/// Makes the groups of a host; their folders.
+pub(super) fn of_host(name: &LabName, node: &str) -> Result<Vec<PathBuf>, Error> {
+    let mut groups = Vec::new();
+    for hierarchy in hierarchies() {
+        let lab = hierarchy.join(TOP).join(name.to_string());
+        let group = lab.join(node);
+        fs::create_dir_all(&group).map_err(file("cannot make the cgroup", &group))?;
+        // In the unified hierarchy a group has a controller only when all above it hand it down. Limits are a courtesy to
+        // this machine: where they can't be set, the host runs without.
+        for above in [&hierarchy, &hierarchy.join(TOP), &lab] {
+            let _ = fs::write(above.join("cgroup.subtree_control"), "+memory");
+        }
+        let _ = fs::write(group.join("memory.max"), MEMORY);
+        let _ = fs::write(group.join("memory.limit_in_bytes"), MEMORY);
+        groups.push(group);
+    }
+    Ok(groups)
+}
+
+/// Moves the calling process into the group of the lab's supervisors.
+pub(super) fn join_supervisors(name: &LabName) -> Result<(), Error> {
+    for hierarchy in hierarchies() {
+        let group = hierarchy.join(TOP).join(name.to_string()).join(SUPERVISORS);
+        fs::create_dir_all(&group).map_err(file("cannot make the cgroup", &group))?;
+        let members = group.join("cgroup.procs");
+        fs::write(&members, "0").map_err(file("cannot join the cgroup", &members))?;
+    }
+    Ok(())
+}
+
+/// The ids of all processes in the lab's groups.
+pub(super) fn members(name: &LabName) -> Vec<i32> {
+    members_of(Path::new(&name.to_string()))
+}
+
+/// The ids of all processes at or below a group under [`TOP`].
+fn members_of(group: &Path) -> Vec<i32> {
+    let mut pids = Vec::new();
+    for hierarchy in hierarchies() {
+        visit(&hierarchy.join(TOP).join(group), &mut |group| {
+            let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+            pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
+        });
+    }
+    pids.sort_unstable();
+    pids.dedup();
+    pids
+}
+
+/// Whether no process is left of a host.
+pub(super) fn host_is_empty(name: &LabName, node: &str) -> bool {
+    members_of(&Path::new(&name.to_string()).join(node)).is_empty()
+}
+
+/// Removes the lab's groups, which must be empty; whether there were any.
+pub(super) fn remove(name: &LabName) -> Result<bool, Error> {
+    let mut removed = false;
+    for hierarchy in hierarchies() {
+        let mut failure = None;
+        let lab = hierarchy.join(TOP).join(name.to_string());
+        visit(&lab, &mut |group| {
+            removed = true;
+            if let Err(error) = fs::remove_dir(group) {
+                failure = Some(file("cannot remove the cgroup", group)(error));
+            }
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        // Fails, rightly, while another lab is there.
+        let _ = fs::remove_dir(hierarchy.join(TOP));
+    }
+    Ok(removed)
+}
+
+/// Calls back for a group and all below it, the deepest first.
+fn visit(group: &Path, each: &mut dyn FnMut(&Path)) {
+    let Ok(entries) = fs::read_dir(group) else { return };
+    for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+        visit(&entry.path(), each);
+    }
+    each(group);
+}
+
+/// Asks the kernel to end every process of the lab, all at once, where it can (the unified hierarchy).
+pub(super) fn kill(name: &LabName) {
+    for hierarchy in hierarchies() {
+        let switch = hierarchy.join(TOP).join(name.to_string()).join("cgroup.kill");
+        if switch.exists() {
+            let _ = fs::write(&switch, "1");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_hierarchies_of_interest_are_taken() {
+        let found = |line: &str| hierarchy(line).map(|path| path.display().to_string());
+        let unified = "30 20 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate";
+        assert_eq!(found(unified).as_deref(), Some("/sys/fs/cgroup"));
+        let systemd = "31 20 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd";
+        assert_eq!(found(systemd).as_deref(), Some("/sys/fs/cgroup/systemd"));
+        assert_eq!(found("32 20 0:28 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu"), None);
+        assert_eq!(found("33 20 0:26 /a /x/cgroup rw - cgroup2 cgroup2 rw"), None);
+        assert_eq!(found("34 20 0:29 / / rw - ext4 /dev/vda rw"), None);
+    }
+}
