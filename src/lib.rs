@@ -12,3 +12,4 @@
 
 pub mod cluster;
 pub mod component;
+pub mod platform;
