@@ -36,7 +36,11 @@ impl Run<'_> {
             let Some(facts) = self.observation.facts.get(name) else { continue };
             for program in &plan.programs {
                 let recipe = Recipe::of(program, &facts.os, facts.arch, self.setting.catalogue)?;
-                wanted.entry(recipe.key.clone()).or_insert_with(|| (recipe, name.clone(), Vec::new())).2.push(name.clone());
+                wanted
+                    .entry(recipe.key.clone())
+                    .or_insert_with(|| (recipe, name.clone(), Vec::new()))
+                    .2
+                    .push(name.clone());
             }
         }
         let mut archives = BTreeMap::new();
@@ -48,7 +52,8 @@ impl Run<'_> {
             }
         }
         for (builder, recipes) in missing {
-            let host = self.fleet.host(&builder).ok_or_else(|| ApplyError::Bug(format!("{builder} is not connected")))?;
+            let host =
+                self.fleet.host(&builder).ok_or_else(|| ApplyError::Bug(format!("{builder} is not connected")))?;
             self.build_packages(host, &recipes).await?;
             for (recipe, inputs) in recipes {
                 let bytes = self.build(host, &recipe, inputs).await?;
@@ -70,13 +75,17 @@ impl Run<'_> {
     async fn inputs(&self, recipe: &Recipe) -> Result<Vec<Vec<u8>>, ApplyError> {
         let mut inputs: Vec<Vec<u8>> = recipe.own_inputs.iter().map(|text| text.as_bytes().to_vec()).collect();
         for input in &recipe.inputs {
-            let (input, artifacts, store) = (input.clone(), self.setting.cluster.artifacts.clone(), self.setting.store.clone());
+            let (input, artifacts, store) =
+                (input.clone(), self.setting.cluster.artifacts.clone(), self.setting.store.clone());
             let name = format!("fetching {}", input.file);
             let bytes = self
                 .events
                 .step("", &name, async move {
                     let fetched = tokio::task::spawn_blocking(move || fetch(&input, &artifacts, &store)).await;
-                    fetched.map_err(|error| ArtifactError::Store { path: PathBuf::new(), source: std::io::Error::other(error) })?
+                    fetched.map_err(|error| ArtifactError::Store {
+                        path: PathBuf::new(),
+                        source: std::io::Error::other(error),
+                    })?
                 })
                 .await?;
             inputs.push(bytes);
@@ -89,11 +98,16 @@ impl Run<'_> {
         let platform = platform::of(&facts.os).map_err(|error| ApplyError::Bug(error.to_string()))?;
         let mut packages: Vec<String> = Vec::new();
         for (recipe, _) in recipes {
-            packages.extend(crate::component::build_packages(&recipe.program, platform));
+            let daemon = crate::component::daemon(recipe.program.component);
+            packages.extend(
+                daemon.into_iter().flat_map(|daemon| platform.build_packages(daemon)).map(|&name| name.to_owned()),
+            );
         }
         packages.sort();
         packages.dedup();
-        let command = Command::new("installing what the builds need", platform.install_script()).args(packages).timeout(PACKAGES_LIMIT);
+        let command = Command::new("installing what the builds need", platform.install_script())
+            .args(packages)
+            .timeout(PACKAGES_LIMIT);
         step(self.events, host, command).await.map(drop).map_err(as_build("build packages"))
     }
 

@@ -103,8 +103,13 @@ impl ApplyError {
             Self::Render(_) => vec!["mend the inventory and try `quorate render -o DIR`".to_owned()],
             Self::Refused(_) => vec!["mend what is named above, then run `quorate check` again".to_owned()],
             Self::Artifact(error) => vec![error.hint().to_owned()],
-            Self::Build { .. } => vec!["nothing was activated on any host; mend the cause and run `quorate apply` again".to_owned()],
-            Self::Check(_) => vec!["the live files are as before; mend the inventory or template, then run `quorate apply` again".to_owned()],
+            Self::Build { .. } => {
+                vec!["nothing was activated on any host; mend the cause and run `quorate apply` again".to_owned()]
+            }
+            Self::Check(_) => vec![
+                "the live files are as before; mend the inventory or template, then run `quorate apply` again"
+                    .to_owned(),
+            ],
             Self::Step(_) | Self::Lost(_) | Self::Gate { .. } => {
                 vec!["mend the cause, then run `quorate apply` again: it looks first and goes on from there".to_owned()]
             }

@@ -45,8 +45,11 @@ impl Gate<'_> {
                 loop {
                     let probes = probe(setting, fleet, observation, self.scope == Scope::Everything).await;
                     let findings = verify::judge(setting.cluster, &observation.desired.dcs, &probes, self.scope);
-                    let missing: Vec<Finding> =
-                        findings.iter().filter(|finding| finding.level != Level::Ok && self.asks(finding)).cloned().collect();
+                    let missing: Vec<Finding> = findings
+                        .iter()
+                        .filter(|finding| finding.level != Level::Ok && self.asks(finding))
+                        .cloned()
+                        .collect();
                     if missing.is_empty() {
                         return Ok(findings);
                     }
@@ -58,7 +61,11 @@ impl Gate<'_> {
                     if told.elapsed() > HEARTBEAT {
                         told = Instant::now();
                         let missing = missing.iter().map(|finding| finding.text.clone()).collect();
-                        events.send(Event::Waiting { until: self.until.to_owned(), missing, ms: millis(began.elapsed()) });
+                        events.send(Event::Waiting {
+                            until: self.until.to_owned(),
+                            missing,
+                            ms: millis(began.elapsed()),
+                        });
                     }
                     tokio::time::sleep(POLL).await;
                 }
@@ -94,7 +101,8 @@ pub(super) async fn settled(
 /// The last lines of a unit's journal on every host.
 async fn journals(fleet: &Fleet, unit: &str) -> String {
     let question = |_: &crate::host::Host| {
-        let script = r#"journalctl -u "$1" -n 12 --no-pager -o cat 2>/dev/null || systemctl status --no-pager -n 12 "$1""#;
+        let script =
+            r#"journalctl -u "$1" -n 12 --no-pager -o cat 2>/dev/null || systemctl status --no-pager -n 12 "$1""#;
         Command::new("reading the journal", script).arg(unit)
     };
     let mut text = String::new();

@@ -12,7 +12,8 @@ use crate::platform;
 const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Marks the host as this cluster's, before the first thing is made on it that another run could take for foreign.
-const CLAIM: &str = r#"mkdir -p /var/lib/quorate && chmod 0700 /var/lib/quorate && printf '%s\n' "$1" >/var/lib/quorate/cluster"#;
+const CLAIM: &str =
+    r#"mkdir -p /var/lib/quorate && chmod 0700 /var/lib/quorate && printf '%s\n' "$1" >/var/lib/quorate/cluster"#;
 
 const ACCOUNTS: &str = r#"
 while [ $# -ge 2 ]; do
@@ -70,13 +71,16 @@ impl Run<'_> {
         if plan.is_empty() {
             return Ok(());
         }
-        step(self.events, host, Command::new("claiming the host", CLAIM).arg(self.setting.cluster.name.as_str())).await?;
+        step(self.events, host, Command::new("claiming the host", CLAIM).arg(self.setting.cluster.name.as_str()))
+            .await?;
         if !plan.mask.is_empty() {
             let script = r#"systemctl mask -- "$@" 2>&1"#;
-            step(self.events, host, Command::new("masking other starters of PostgreSQL", script).args(plan.mask)).await?;
+            step(self.events, host, Command::new("masking other starters of PostgreSQL", script).args(plan.mask))
+                .await?;
         }
         if !plan.packages.is_empty() {
-            let command = Command::new(format!("installing {} packages", plan.packages.len()), platform.install_script());
+            let command =
+                Command::new(format!("installing {} packages", plan.packages.len()), platform.install_script());
             step(self.events, host, command.args(plan.packages).timeout(PACKAGES_LIMIT)).await?;
         }
         if !plan.accounts.is_empty() {
@@ -97,9 +101,10 @@ impl Run<'_> {
             step(self.events, host, Command::new("linking programs", LINKS).args(args)).await?;
         }
         if !plan.directories.is_empty() {
-            let args = plan.directories.into_iter().flat_map(|folder| {
-                [folder.path, folder.owner, folder.group, format!("{:04o}", folder.mode)]
-            });
+            let args = plan
+                .directories
+                .into_iter()
+                .flat_map(|folder| [folder.path, folder.owner, folder.group, format!("{:04o}", folder.mode)]);
             step(self.events, host, Command::new("making folders", DIRECTORIES).args(args)).await?;
         }
         Ok(())

@@ -15,7 +15,9 @@ use std::collections::BTreeMap;
 
 pub use error::{ApplyError, StepFailure};
 pub use event::{Event, Events};
-pub use observe::{Observation, Setting, observe, preflight, verify};
+pub use observe::{Observation, Setting, observe, preflight, verify_now};
+
+use observe::verify;
 
 use crate::host::{Fleet, Host, Output};
 use crate::verify::Finding;

@@ -38,8 +38,10 @@ pub struct Observation {
     pub nodes: BTreeMap<NodeName, ObservedNode>,
     /// The data folders on each host.
     pub data: BTreeMap<NodeName, DataFolders>,
-    /// What the cluster says of itself, where it runs.
-    pub probes: Probes,
+    /// The folder of PostgreSQL's programs on each host.
+    pub programs: BTreeMap<NodeName, String>,
+    /// The interpreter that runs the probe on each host.
+    pub python: BTreeMap<NodeName, String>,
     /// What is to be done.
     pub plan: Plan,
 }
@@ -62,11 +64,6 @@ impl Observation {
         };
         preflight.judge()
     }
-
-    /// The interpreter that runs the probe on a host.
-    fn python(&self, node: &NodeName) -> Option<String> {
-        component::probe_python(self.desired.nodes.get(node)?)
-    }
 }
 
 /// Looks at all hosts.
@@ -78,18 +75,20 @@ pub async fn observe(setting: &Setting<'_>, fleet: &Fleet, events: &Events) -> R
     let facts = facts(setting, &surveys)?;
     let inputs = Inputs { cluster: setting.cluster, facts: &facts, secrets: setting.secrets };
     let desired = component::desired(&inputs, setting.templates)?;
-    let data: BTreeMap<NodeName, DataFolders> = facts
-        .iter()
-        .filter_map(|(name, facts)| {
-            let postgresql = component::postgresql_data_dir(setting.cluster, facts).ok()?;
-            Some((name.clone(), DataFolders { etcd: setting.cluster.etcd.data_dir.display().to_string(), postgresql }))
-        })
-        .collect();
+    let (mut data, mut programs, mut python) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for node in inputs.nodes()? {
+        let name = &node.node.name;
+        let etcd = setting.cluster.etcd.data_dir.display().to_string();
+        data.insert(name.clone(), DataFolders { etcd, postgresql: node.postgresql_data_dir() });
+        programs.insert(name.clone(), node.postgresql_bin_dir());
+        python.insert(name.clone(), node.patroni_python());
+    }
     let nodes = events.step("", "reading the state of all hosts", state(fleet, &facts, &desired, &data)).await?;
     let order: Vec<NodeName> = setting.cluster.nodes.iter().map(|node| node.name.clone()).collect();
-    let postgresql = data.iter().map(|(name, data)| (name.clone(), data.postgresql.clone())).collect();
+    let postgresql =
+        data.iter().map(|(name, data): (&NodeName, &DataFolders)| (name.clone(), data.postgresql.clone())).collect();
     let plan = Plan::make(&desired, &nodes, &order, &postgresql);
-    Ok(Observation { facts, surveys, desired, nodes, data, probes: Probes::new(), plan })
+    Ok(Observation { facts, surveys, desired, nodes, data, programs, python, plan })
 }
 
 /// Every host's verdict on whether a cluster may be installed, with whatever could be asked.
@@ -123,7 +122,9 @@ fn now() -> f64 {
 async fn survey(setting: &Setting<'_>, fleet: &Fleet) -> Result<BTreeMap<NodeName, (Survey, f64)>, ApplyError> {
     let asked = now();
     let question = |_: &Host| {
-        Command::new("surveying the host", plan::survey_script()).args(plan::survey_args(setting.cluster)).timeout(Duration::from_secs(30))
+        Command::new("surveying the host", plan::survey_script())
+            .args(plan::survey_args(setting.cluster))
+            .timeout(Duration::from_secs(30))
     };
     let answers = all(fleet.ask_all(question).await)?;
     answers
@@ -137,7 +138,10 @@ async fn survey(setting: &Setting<'_>, fleet: &Fleet) -> Result<BTreeMap<NodeNam
 }
 
 /// The facts of all hosts; a host that can't hold a cluster at all ends the look here, with every finding so far.
-fn facts(setting: &Setting<'_>, surveys: &BTreeMap<NodeName, (Survey, f64)>) -> Result<BTreeMap<NodeName, Facts>, ApplyError> {
+fn facts(
+    setting: &Setting<'_>,
+    surveys: &BTreeMap<NodeName, (Survey, f64)>,
+) -> Result<BTreeMap<NodeName, Facts>, ApplyError> {
     let vip = &setting.cluster.vip;
     let (mut facts, mut unfit) = (BTreeMap::new(), false);
     for node in &setting.cluster.nodes {
@@ -164,8 +168,12 @@ async fn state(
     data: &BTreeMap<NodeName, DataFolders>,
 ) -> Result<BTreeMap<NodeName, ObservedNode>, ApplyError> {
     let question = |host: &Host| {
-        let query = facts.get(&host.name).and_then(|facts| platform::of(&facts.os).ok()).map_or("true", |platform| platform.package_query());
-        let args = desired.nodes.get(&host.name).zip(data.get(&host.name)).map(|(node, data)| plan::state_args(node, data));
+        let query = facts
+            .get(&host.name)
+            .and_then(|facts| platform::of(&facts.os).ok())
+            .map_or("true", |platform| platform.package_query());
+        let args =
+            desired.nodes.get(&host.name).zip(data.get(&host.name)).map(|(node, data)| plan::state_args(node, data));
         Command::new("reading the host's state", plan::state_script(query)).args(args.unwrap_or_default())
     };
     let answers = all(fleet.ask_all(question).await)?;
@@ -179,19 +187,27 @@ async fn state(
         .collect()
 }
 
-/// Asks every host's cluster parts; the first host that answers also writes and reads through the VIP if `sql`.
+/// Asks every host's cluster parts; the first host also writes and reads through the VIP if `sql`.
 pub(super) async fn probe(setting: &Setting<'_>, fleet: &Fleet, observation: &Observation, sql: bool) -> Probes {
+    ask(setting, fleet, &observation.python, sql).await
+}
+
+async fn ask(setting: &Setting<'_>, fleet: &Fleet, python: &BTreeMap<NodeName, String>, sql: bool) -> Probes {
     let mut random = [0_u8; 8];
     let token = getrandom::fill(&mut random).ok().map(|()| crate::cluster::hex(&random)).filter(|_| sql);
     let first = fleet.hosts().next().map(|host| host.name.clone());
     let question = |host: &Host| {
         let token = token.as_deref().filter(|_| Some(&host.name) == first.as_ref());
-        let asked = verify::question(setting.cluster, &host.name, setting.secrets, token).unwrap_or_default().to_string();
-        let python = observation.python(&host.name).unwrap_or_default();
+        let asked =
+            verify::question(setting.cluster, &host.name, setting.secrets, token).unwrap_or_default().to_string();
+        let interpreter = python.get(&host.name).cloned().unwrap_or_default();
         // The program is an argument of the script and so part of its text; the question holds a password and goes as input.
-        Command::new("asking the cluster", r#"[ -x "$1" ] || { echo "Patroni is not installed" >&2; exit 3; }; exec "$1" -I -c "$2""#)
-            .args([python, verify::PROBE.to_owned()])
-            .stdin(asked)
+        Command::new(
+            "asking the cluster",
+            r#"[ -x "$1" ] || { echo "Patroni is not installed" >&2; exit 3; }; exec "$1" -I -c "$2""#,
+        )
+        .args([interpreter, verify::PROBE.to_owned()])
+        .stdin(asked)
     };
     let answers = fleet.ask_all(question).await;
     let mut probes: Probes = answers
@@ -217,7 +233,48 @@ pub(super) async fn probe(setting: &Setting<'_>, fleet: &Fleet, observation: &Ob
 ///
 /// # Errors
 /// None at present; a host that does not answer is a finding.
-pub async fn verify(setting: &Setting<'_>, fleet: &Fleet, observation: &Observation) -> Result<Vec<Finding>, ApplyError> {
+pub async fn verify(
+    setting: &Setting<'_>,
+    fleet: &Fleet,
+    observation: &Observation,
+) -> Result<Vec<Finding>, ApplyError> {
     let probes = probe(setting, fleet, observation, true).await;
     Ok(verify::judge(setting.cluster, &observation.desired.dcs, &probes, Scope::Everything))
+}
+
+/// Connects, looks and judges, with whatever hosts can be reached: a host that is down is a finding, not a failure.
+///
+/// # Errors
+/// [`ApplyError::Hosts`] when no host at all can be reached.
+pub async fn verify_now(setting: &Setting<'_>) -> Result<Vec<Finding>, ApplyError> {
+    let (fleet, failures) = Fleet::connect(setting.cluster).await.map_err(|error| ApplyError::Hosts(vec![error]))?;
+    if fleet.hosts().next().is_none() {
+        return Err(ApplyError::Hosts(failures.into_values().collect()));
+    }
+    let findings = judge_fleet(setting, &fleet, &failures).await;
+    fleet.close().await;
+    findings
+}
+
+async fn judge_fleet(
+    setting: &Setting<'_>,
+    fleet: &Fleet,
+    failures: &BTreeMap<NodeName, HostError>,
+) -> Result<Vec<Finding>, ApplyError> {
+    let mut facts = facts(setting, &survey(setting, fleet).await?)?;
+    let complete = facts.len() == setting.cluster.nodes.len();
+    // A host that can't be asked is taken to be like the others; what would depend on its memory is then not judged.
+    if let Some(like) = facts.values().next().cloned() {
+        for node in &setting.cluster.nodes {
+            facts.entry(node.name.clone()).or_insert_with(|| like.clone());
+        }
+    }
+    let inputs = Inputs { cluster: setting.cluster, facts: &facts, secrets: setting.secrets };
+    let dcs = if complete { component::patroni::dcs(inputs)? } else { serde_json::Value::Null };
+    let python = inputs.nodes()?.iter().map(|node| (node.node.name.clone(), node.patroni_python())).collect();
+    let mut probes = ask(setting, fleet, &python, true).await;
+    for (name, error) in failures {
+        probes.insert(name.clone(), Err(error.to_string()));
+    }
+    Ok(verify::judge(setting.cluster, &dcs, &probes, Scope::Everything))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::gate::Gate;
 use super::{ApplyError, Run, on_all, step};
 use crate::cluster::NodeName;
-use crate::component::{self, Activation, CheckStage, ComponentName, File, Inputs};
+use crate::component::{Activation, CheckStage, ComponentName, File, Inputs, patroni, postgresql};
 use crate::host::{Command, Host, commit};
 use crate::verify::Scope;
 
@@ -59,12 +59,16 @@ impl Run<'_> {
     async fn start_on(&self, host: &Host, component: ComponentName) -> Result<(), ApplyError> {
         let Some(plan) = self.observation.plan.nodes.get(&host.name) else { return Ok(()) };
         let wanted = self.observation.desired.nodes.get(&host.name);
-        for service in wanted.into_iter().flat_map(|node| &node.services).filter(|service| service.component == component) {
+        for service in
+            wanted.into_iter().flat_map(|node| &node.services).filter(|service| service.component == component)
+        {
             let starts = plan.start.contains(service) || plan.enable.contains(&service.unit);
             if starts {
-                step(self.events, host, Command::new(format!("starting {component}"), START).arg(&service.unit)).await?;
+                step(self.events, host, Command::new(format!("starting {component}"), START).arg(&service.unit))
+                    .await?;
             } else if plan.activate.contains(&(service.clone(), Activation::Reload)) {
-                step(self.events, host, Command::new(format!("reloading {component}"), RELOAD).arg(&service.unit)).await?;
+                step(self.events, host, Command::new(format!("reloading {component}"), RELOAD).arg(&service.unit))
+                    .await?;
             }
         }
         Ok(())
@@ -82,7 +86,8 @@ impl Run<'_> {
             self.stage_files(host, &files).await?;
             self.commit_files(host, &files).await?;
             self.start_on(host, ComponentName::Patroni).await?;
-            self.gate("the first node leads", Scope::Leader, &["patroni.leader", "patroni.settings"], 120, "patroni").await?;
+            self.gate("the first node leads", Scope::Leader, &["patroni.leader", "patroni.settings"], 120, "patroni")
+                .await?;
             // From now on no file can create a second database.
             let files: Vec<File> = self.final_patroni_file(first).into_iter().collect();
             self.stage_files(host, &files).await?;
@@ -104,8 +109,9 @@ impl Run<'_> {
     }
 
     fn bootstrap_file(&self, node: &NodeName) -> Result<File, ApplyError> {
-        let inputs = Inputs { cluster: self.setting.cluster, facts: &self.observation.facts, secrets: self.setting.secrets };
-        Ok(component::bootstrap_file(&inputs, self.setting.templates, node)?)
+        let inputs =
+            Inputs { cluster: self.setting.cluster, facts: &self.observation.facts, secrets: self.setting.secrets };
+        Ok(patroni::bootstrap_file(inputs, self.setting.templates, node)?)
     }
 
     fn final_patroni_file(&self, node: &NodeName) -> Option<File> {
@@ -115,16 +121,18 @@ impl Run<'_> {
 
     /// Makes roles and databases on the leader; the script changes only what is not so yet.
     async fn roles(&self) -> Result<(), ApplyError> {
-        let inputs = Inputs { cluster: self.setting.cluster, facts: &self.observation.facts, secrets: self.setting.secrets };
-        let sql = component::roles_sql(&inputs)?;
+        let inputs =
+            Inputs { cluster: self.setting.cluster, facts: &self.observation.facts, secrets: self.setting.secrets };
+        let sql = postgresql::roles_sql(inputs)?;
         // Every host is asked; only the one that leads acts.
         let port = self.setting.cluster.postgresql.port().to_string();
         on_all(self.fleet, |host| {
             let (sql, port) = (sql.expose().to_owned(), port.clone());
             async move {
-                let Some(facts) = self.observation.facts.get(&host.name) else { return Ok(()) };
-                let bin = component::postgresql_bin_dir(self.setting.cluster, facts)?;
-                let command = Command::new("making roles and databases", include_str!("roles.sh")).args([bin, port]).stdin(sql);
+                let Some(bin) = self.observation.programs.get(&host.name) else { return Ok(()) };
+                let command = Command::new("making roles and databases", include_str!("roles.sh"))
+                    .args([bin.clone(), port])
+                    .stdin(sql);
                 step(self.events, host, command).await.map(drop)
             }
         })

@@ -46,7 +46,8 @@ impl Catalogue {
             component: section.split('-').next().unwrap_or(section).to_owned(),
             version: version.to_string(),
             method: section.split_once('-').map_or("source", |(_, rest)| rest).to_owned(),
-            known: versions.map_or_else(|| "none".to_owned(), |versions| versions.keys().cloned().collect::<Vec<_>>().join(", ")),
+            known: versions
+                .map_or_else(|| "none".to_owned(), |versions| versions.keys().cloned().collect::<Vec<_>>().join(", ")),
         })
     }
 
@@ -66,9 +67,15 @@ mod tests {
         for (section, versions) in &catalogue.0 {
             for (version, input) in versions {
                 let place = format!("{section} {version}");
-                assert!(input.sha256.len() == 64 && input.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()), "{place}");
+                assert!(
+                    input.sha256.len() == 64 && input.sha256.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                    "{place}"
+                );
                 assert!(!input.file.contains('/') && !input.urls.is_empty(), "{place}");
-                assert!(input.urls.iter().all(|url| url.starts_with("https://") || url.starts_with("debian:")), "{place}");
+                assert!(
+                    input.urls.iter().all(|url| url.starts_with("https://") || url.starts_with("debian:")),
+                    "{place}"
+                );
             }
         }
         assert!(!catalogue.0.is_empty());

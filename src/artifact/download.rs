@@ -74,7 +74,12 @@ fn checked(input: &Input, from: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Artifac
     if got == input.sha256 {
         Ok(bytes)
     } else {
-        Err(ArtifactError::Checksum { file: input.file.clone(), from: from.to_owned(), wanted: input.sha256.clone(), got })
+        Err(ArtifactError::Checksum {
+            file: input.file.clone(),
+            from: from.to_owned(),
+            wanted: input.sha256.clone(),
+            got,
+        })
     }
 }
 

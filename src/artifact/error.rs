@@ -27,7 +27,9 @@ pub enum ArtifactError {
         reasons: String,
     },
     /// The bytes are not the pinned ones.
-    #[error("{file} from {from} is not the pinned file: its sha256 is {got}, {wanted} is pinned; it was deleted, nothing was unpacked")]
+    #[error(
+        "{file} from {from} is not the pinned file: its sha256 is {got}, {wanted} is pinned; it was deleted, nothing was unpacked"
+    )]
     Checksum {
         /// The file.
         file: String,
@@ -56,8 +58,12 @@ impl ArtifactError {
             Self::Unreachable { .. } => {
                 "put the file into a folder and name it in the inventory (artifacts: { folder: … }), or name a mirror (artifacts: { mirror: … }); proxies are taken from https_proxy"
             }
-            Self::Checksum { .. } => "the download was altered on its way, or the address serves something else (an error page?); look at it by hand before trying another mirror",
-            Self::Store { .. } => "the cache is $XDG_CACHE_HOME/quorate or ~/.cache/quorate; it must be writable and have room",
+            Self::Checksum { .. } => {
+                "the download was altered on its way, or the address serves something else (an error page?); look at it by hand before trying another mirror"
+            }
+            Self::Store { .. } => {
+                "the cache is $XDG_CACHE_HOME/quorate or ~/.cache/quorate; it must be writable and have room"
+            }
         }
     }
 }

@@ -32,7 +32,9 @@ impl Recipe {
             }
             (ComponentName::Etcd, _) => (include_str!("../../templates/build/etcd.sh"), "etcd-source".to_owned()),
             (ComponentName::Haproxy, _) => (include_str!("../../templates/build/haproxy.sh"), "haproxy".to_owned()),
-            (ComponentName::Keepalived, _) => (include_str!("../../templates/build/keepalived.sh"), "keepalived".to_owned()),
+            (ComponentName::Keepalived, _) => {
+                (include_str!("../../templates/build/keepalived.sh"), "keepalived".to_owned())
+            }
             (ComponentName::Patroni | ComponentName::Postgresql, _) => {
                 return Self::patroni(program, os, arch);
             }
@@ -75,7 +77,8 @@ impl Recipe {
             all.push_str(own);
         }
         let sum = sha256(all.as_bytes());
-        let key = format!("{os}-{arch}/{}-{}-{}", program.component, program.version, sum.get(..12).unwrap_or_default());
+        let key =
+            format!("{os}-{arch}/{}-{}-{}", program.component, program.version, sum.get(..12).unwrap_or_default());
         Self { program: program.clone(), script, inputs, own_inputs, key }
     }
 }

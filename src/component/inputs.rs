@@ -225,6 +225,21 @@ impl NodeInputs<'_> {
         }
     }
 
+    /// The folder of PostgreSQL's programs.
+    pub fn postgresql_bin_dir(&self) -> String {
+        self.platform.postgresql_bin_dir(self.versions.postgresql)
+    }
+
+    /// The Python that Patroni runs under: it has a PostgreSQL driver, so the probe runs under it too.
+    pub fn patroni_python(&self) -> String {
+        match self.inputs.cluster.patroni.install {
+            InstallMethod::Source | InstallMethod::Release => {
+                format!("{}/bin/python3", platform::patroni_root(self.versions.patroni))
+            }
+            InstallMethod::Package => self.platform.python().to_owned(),
+        }
+    }
+
     /// Where a daemon's program is found: our own link, or the place of the family's package.
     pub fn program(&self, daemon: Daemon) -> &'static str {
         let cluster = self.inputs.cluster;

@@ -24,6 +24,8 @@ pub use facts::{AssumedFacts, assumed_facts};
 pub use inputs::{Inputs, NodeInputs, RenderError, Versions};
 pub use templates::{TemplateError, Templates};
 
+use crate::platform::Daemon;
+
 /// What every node shall hold, and the DCS settings: a pure function of the inventory, the hosts' facts and the secrets.
 ///
 /// # Errors
@@ -44,4 +46,15 @@ pub fn desired(inputs: &Inputs, templates: &Templates) -> Result<Desired, Render
         nodes.insert(node.node.name.clone(), whole);
     }
     Ok(Desired { nodes, dcs: patroni::dcs(*inputs)? })
+}
+
+/// The daemon that a program is; `None` for PostgreSQL, which comes from packages alone.
+pub fn daemon(component: ComponentName) -> Option<Daemon> {
+    match component {
+        ComponentName::Etcd => Some(Daemon::Etcd),
+        ComponentName::Postgresql => None,
+        ComponentName::Patroni => Some(Daemon::Patroni),
+        ComponentName::Haproxy => Some(Daemon::Haproxy),
+        ComponentName::Keepalived => Some(Daemon::Keepalived),
+    }
 }

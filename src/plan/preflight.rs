@@ -58,27 +58,42 @@ impl Preflight<'_> {
 
     fn system(&self, node: &Node, survey: &Survey) -> Finding {
         let Some(os) = &survey.os else {
-            return Finding::down("os.supported", &node.name, format!("{} is no system that quorate knows", survey.os_name))
-                .remedy("use Debian 11, 12 or 13");
+            return Finding::down(
+                "os.supported",
+                &node.name,
+                format!("{} is no system that quorate knows", survey.os_name),
+            )
+            .remedy("use Debian 11, 12 or 13");
         };
         let platform = match platform::of(os) {
             Ok(platform) => platform,
-            Err(error) => return Finding::down("os.supported", &node.name, error.to_string()).remedy("use Debian 11, 12 or 13"),
+            Err(error) => {
+                return Finding::down("os.supported", &node.name, error.to_string()).remedy("use Debian 11, 12 or 13");
+            }
         };
         if !survey.systemd {
-            return Finding::down("os.supported", &node.name, "systemd does not run this host").remedy("quorate starts all services by systemd");
+            return Finding::down("os.supported", &node.name, "systemd does not run this host")
+                .remedy("quorate starts all services by systemd");
         }
         if crate::cluster::Arch::from_machine(&survey.machine).is_none() {
-            return Finding::down("os.supported", &node.name, format!("the architecture {} is not supported", survey.machine))
-                .remedy("use amd64 or arm64");
+            return Finding::down(
+                "os.supported",
+                &node.name,
+                format!("the architecture {} is not supported", survey.machine),
+            )
+            .remedy("use amd64 or arm64");
         }
         let wanted = &self.cluster.postgresql;
         let offered = platform.postgresql_versions(wanted.packages);
         match wanted.version {
             Some(version) if !offered.contains(&version) => {
                 let offered: Vec<String> = offered.iter().map(ToString::to_string).collect();
-                Finding::down("os.supported", &node.name, format!("{os} has no PostgreSQL {version}; it has {}", offered.join(", ")))
-                    .remedy("set postgresql.version to one of those, or postgresql.packages: pgdg")
+                Finding::down(
+                    "os.supported",
+                    &node.name,
+                    format!("{os} has no PostgreSQL {version}; it has {}", offered.join(", ")),
+                )
+                .remedy("set postgresql.version to one of those, or postgresql.packages: pgdg")
             }
             _ => Finding::ok("os.supported", &node.name, format!("{}, {}", survey.os_name, survey.machine)),
         }
@@ -88,9 +103,11 @@ impl Preflight<'_> {
         let vip = &self.cluster.vip;
         let wanted = node.interface.as_ref().or(vip.interface.as_ref());
         match survey.facts(vip.address, wanted, vip.prefix) {
-            Ok(facts) => {
-                Finding::ok("net.interface", &node.name, format!("{} carries the VIP's subnet, prefix {}", facts.interface, facts.prefix))
-            }
+            Ok(facts) => Finding::ok(
+                "net.interface",
+                &node.name,
+                format!("{} carries the VIP's subnet, prefix {}", facts.interface, facts.prefix),
+            ),
             Err(_) if survey.os.is_none() => Finding::ok("net.interface", &node.name, "not looked at"),
             Err(reason) => {
                 let fitting = survey.interface_for(vip.address).map(|(name, _)| name.to_owned());
@@ -107,7 +124,12 @@ impl Preflight<'_> {
         if survey.addresses.iter().any(|(_, address, _)| *address == node.address) {
             return Finding::ok("net.address", &node.name, format!("has {}", node.address));
         }
-        let has: Vec<String> = survey.addresses.iter().filter(|(name, ..)| name != "lo").map(|(_, address, _)| address.to_string()).collect();
+        let has: Vec<String> = survey
+            .addresses
+            .iter()
+            .filter(|(name, ..)| name != "lo")
+            .map(|(_, address, _)| address.to_string())
+            .collect();
         Finding::down("net.address", &node.name, format!("it does not have the address {}; it has {}", node.address, has.join(", ")))
             .remedy("is this the right host? nodes: address is the address the hosts talk to each other on, ssh: host the one you log in to")
     }
@@ -129,10 +151,12 @@ impl Preflight<'_> {
 
     fn sync_write(node: &Node, survey: &Survey) -> Finding {
         match survey.sync_write_ms {
-            Some(ms) if ms > SYNC_WRITE_LIMIT => {
-                Finding::degraded("disk.sync", &node.name, format!("a small synchronous write takes {ms:.1} ms on average, etcd wants less than 10"))
-                    .remedy("slow disks make elections; give etcd a disk of its own (etcd.data_dir)")
-            }
+            Some(ms) if ms > SYNC_WRITE_LIMIT => Finding::degraded(
+                "disk.sync",
+                &node.name,
+                format!("a small synchronous write takes {ms:.1} ms on average, etcd wants less than 10"),
+            )
+            .remedy("slow disks make elections; give etcd a disk of its own (etcd.data_dir)"),
             Some(ms) => Finding::ok("disk.sync", &node.name, format!("a small synchronous write takes {ms:.1} ms")),
             None => Finding::ok("disk.sync", &node.name, "not measured: etcd is installed already"),
         }
@@ -152,14 +176,20 @@ impl Preflight<'_> {
         let ours = |component: ComponentName| {
             let unit = format!("{component}.service");
             let owned = self.nodes.get(&node.name).filter(|seen| seen.owner.as_deref() == Some(cluster.name.as_str()));
-            owned.and_then(|seen| seen.units.get(&unit)).is_some_and(|state| state.active == "active" || state.active == "activating")
+            owned
+                .and_then(|seen| seen.units.get(&unit))
+                .is_some_and(|state| state.active == "active" || state.active == "activating")
         };
         let taken: Vec<String> = wanted
             .iter()
             .filter(|(_, component, _)| !ours(*component))
             .filter_map(|(port, _, for_what)| {
                 let listener = survey.listeners.iter().find(|listener| listener.port == *port)?;
-                let by = if listener.program.is_empty() { "an unknown program".to_owned() } else { listener.program.clone() };
+                let by = if listener.program.is_empty() {
+                    "an unknown program".to_owned()
+                } else {
+                    listener.program.clone()
+                };
                 let pid = listener.pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
                 Some(format!("port {port}, wanted for {for_what}, is taken by {by}{pid}"))
             })
@@ -167,7 +197,8 @@ impl Preflight<'_> {
         if taken.is_empty() {
             Finding::ok("net.ports", &node.name, "all ports are free, or ours")
         } else {
-            Finding::down("net.ports", &node.name, taken.join("; ")).remedy("stop that program, or give the component another port in the inventory")
+            Finding::down("net.ports", &node.name, taken.join("; "))
+                .remedy("stop that program, or give the component another port in the inventory")
         }
     }
 
@@ -175,8 +206,10 @@ impl Preflight<'_> {
         let vip = self.cluster.vip.address;
         match &survey.vip_answer {
             None => Finding::ok("net.vip", &node.name, format!("nobody else answers for {vip}")),
-            Some(hardware) => Finding::down("net.vip", &node.name, format!("{vip} is taken: {hardware} answers for it"))
-                .remedy("choose another VIP, or take that address off the machine that has it"),
+            Some(hardware) => {
+                Finding::down("net.vip", &node.name, format!("{vip} is taken: {hardware} answers for it"))
+                    .remedy("choose another VIP, or take that address off the machine that has it")
+            }
         }
     }
 
@@ -185,13 +218,21 @@ impl Preflight<'_> {
         match &survey.foreign_vrrp {
             Some(heard) if heard.contains(&own) => {
                 let free = (1..=255).find(|id| !heard.contains(id)).unwrap_or(own);
-                Finding::down("net.vrrp", &node.name, format!("another router announces itself with router id {own} on this network"))
-                    .remedy(format!("write keepalived: {{ router_id: {free} }}"))
+                Finding::down(
+                    "net.vrrp",
+                    &node.name,
+                    format!("another router announces itself with router id {own} on this network"),
+                )
+                .remedy(format!("write keepalived: {{ router_id: {free} }}"))
             }
             Some(heard) if heard.is_empty() => Finding::ok("net.vrrp", &node.name, "no other router announces itself"),
             Some(heard) => {
                 let ids: Vec<String> = heard.iter().map(ToString::to_string).collect();
-                Finding::ok("net.vrrp", &node.name, format!("other routers have the ids {}, ours is {own}", ids.join(", ")))
+                Finding::ok(
+                    "net.vrrp",
+                    &node.name,
+                    format!("other routers have the ids {}, ours is {own}", ids.join(", ")),
+                )
             }
             None => Finding::ok("net.vrrp", &node.name, "not listened: no perl, or keepalived is installed already"),
         }
@@ -204,17 +245,23 @@ impl Preflight<'_> {
         };
         let wanted = set(&node.parameters).or_else(|| set(&self.cluster.postgresql.parameters));
         match wanted {
-            Some(wanted) if wanted > survey.memory_bytes / 10 * 6 => {
-                Finding::down("memory.shared_buffers", &node.name, format!("shared_buffers is {} MiB of {} MiB of memory", wanted >> 20, survey.memory_bytes >> 20))
-                    .remedy("take about a quarter of the memory, or leave it out: it is derived from the smallest node")
+            Some(wanted) if wanted > survey.memory_bytes / 10 * 6 => Finding::down(
+                "memory.shared_buffers",
+                &node.name,
+                format!("shared_buffers is {} MiB of {} MiB of memory", wanted >> 20, survey.memory_bytes >> 20),
+            )
+            .remedy("take about a quarter of the memory, or leave it out: it is derived from the smallest node"),
+            _ => {
+                Finding::ok("memory.shared_buffers", &node.name, format!("{} MiB of memory", survey.memory_bytes >> 20))
             }
-            _ => Finding::ok("memory.shared_buffers", &node.name, format!("{} MiB of memory", survey.memory_bytes >> 20)),
         }
     }
 
     /// Data that is there already and is not this cluster's.
     fn data(&self, node: &Node) -> Vec<Finding> {
-        let (Some(seen), Some(folders)) = (self.nodes.get(&node.name), self.data.get(&node.name)) else { return Vec::new() };
+        let (Some(seen), Some(folders)) = (self.nodes.get(&node.name), self.data.get(&node.name)) else {
+            return Vec::new();
+        };
         let cluster = self.cluster.name.as_str();
         let mut findings = Vec::new();
         if let Some(other) = seen.owner.as_deref().filter(|owner| *owner != cluster) {
@@ -224,10 +271,9 @@ impl Preflight<'_> {
             );
         }
         let ours = seen.owner.as_deref() == Some(cluster);
-        for (id, what, folder) in [
-            ("data.postgresql", "PostgreSQL", &folders.postgresql),
-            ("data.etcd", "etcd", &folders.etcd),
-        ] {
+        for (id, what, folder) in
+            [("data.postgresql", "PostgreSQL", &folders.postgresql), ("data.etcd", "etcd", &folders.etcd)]
+        {
             findings.push(if seen.data.contains(folder) && !ours {
                 Finding::down(id, &node.name, format!("{folder} holds data that this cluster did not make"))
                     .remedy("quorate never deletes data: move it away by hand if it is worthless, or choose another folder in the inventory")
@@ -252,7 +298,9 @@ impl Preflight<'_> {
 
     /// Changes that need a restart of what serves already: not made by this version, and never by surprise.
     fn changes(&self, node: &Node) -> Vec<Finding> {
-        let (Some(seen), Some(plan)) = (self.nodes.get(&node.name), self.plan.and_then(|plan| plan.nodes.get(&node.name))) else {
+        let (Some(seen), Some(plan)) =
+            (self.nodes.get(&node.name), self.plan.and_then(|plan| plan.nodes.get(&node.name)))
+        else {
             return Vec::new();
         };
         let ours = seen.owner.as_deref() == Some(self.cluster.name.as_str());
@@ -283,7 +331,8 @@ impl Preflight<'_> {
             .map(|(name, offset)| {
                 let apart = offset - median;
                 let text = format!("{apart:+.1} s from the other hosts");
-                let remedy = "let a time service run on all hosts: `apt-get install chrony`, or `timedatectl set-ntp true`";
+                let remedy =
+                    "let a time service run on all hosts: `apt-get install chrony`, or `timedatectl set-ntp true`";
                 if apart.abs() > CLOCK_LIMIT {
                     Finding::down("clock.offset", name, text).remedy(remedy)
                 } else if apart.abs() > CLOCK_WARNING {

@@ -159,6 +159,14 @@ impl Platform for Release {
         }
     }
 
+    fn package_query(&self) -> &'static str {
+        r#"dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" | sed -n 's/ installed$//p'"#
+    }
+
+    fn install_script(&self) -> &'static str {
+        include_str!("debian-install.sh")
+    }
+
     fn python(&self) -> &'static str {
         "/usr/bin/python3"
     }

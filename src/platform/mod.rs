@@ -79,6 +79,12 @@ pub trait Platform: std::fmt::Debug + Sync {
     /// Packages that building from source needs, on the one host that builds.
     fn build_packages(&self, daemon: Daemon) -> &'static [&'static str];
 
+    /// A shell command that prints those of its arguments that are installed packages.
+    fn package_query(&self) -> &'static str;
+
+    /// A script that installs the packages named by its arguments and starts none of their services.
+    fn install_script(&self) -> &'static str;
+
     /// The Python that Patroni's virtual environment is made with.
     fn python(&self) -> &'static str;
 

@@ -129,6 +129,14 @@ impl Platform for Release {
         }
     }
 
+    fn package_query(&self) -> &'static str {
+        r#"rpm -q --qf '%{NAME}\n' "$@" | grep -v ' is not installed$'"#
+    }
+
+    fn install_script(&self) -> &'static str {
+        r#"dnf -y --setopt=install_weak_deps=False install -- "$@""#
+    }
+
     fn python(&self) -> &'static str {
         self.python
     }

@@ -16,7 +16,8 @@ pub fn table(findings: &[Finding], all: bool, style: Style) -> String {
             Level::Degraded => style.warning("WARN"),
             Level::Down => style.bad("FAIL"),
         };
-        let _ = writeln!(text, "{word}  {:<width$}  {:<subjects$}  {}", finding.id, finding.subject, plain(&finding.text));
+        let _ =
+            writeln!(text, "{word}  {:<width$}  {:<subjects$}  {}", finding.id, finding.subject, plain(&finding.text));
         if !finding.remedy.is_empty() && finding.level != Level::Ok {
             let _ = writeln!(text, "      {} {}", style.faint("do:"), plain(&finding.remedy));
         }

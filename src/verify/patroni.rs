@@ -291,6 +291,13 @@ fn flags(answers: &Answers<'_>) -> Finding {
 }
 
 fn settings(wanted: &Value, answers: &Answers<'_>) -> Finding {
+    if wanted.is_null() {
+        return Finding::ok(
+            "patroni.settings",
+            "cluster",
+            "not compared: they depend on a host that could not be asked",
+        );
+    }
     let Some(live) = answers.values().filter_map(|probe| probe.patroni_config.ok()).find(|http| http.status == 200)
     else {
         return Finding::degraded("patroni.settings", "cluster", "no member tells the settings in the DCS");
