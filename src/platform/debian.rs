@@ -1,6 +1,6 @@
 //! Debian 11, 12 and 13.
 
-use super::{Daemon, EarlyFile, Platform};
+use super::{Daemon, EarlyFile, Platform, debian_go};
 use crate::cluster::{Os, PackageSource, Version};
 
 /// What differs from release to release.
@@ -14,6 +14,7 @@ pub(super) struct Release {
     packaged_patroni: Option<Version>,
     packaged_keepalived: Version,
     haproxy_runtime: &'static [&'static str],
+    etcd_build: &'static [&'static str],
     systemd: u16,
 }
 
@@ -27,6 +28,7 @@ static BULLSEYE: Release = Release {
     packaged_patroni: None,
     packaged_keepalived: Version::new(2, 1, 5),
     haproxy_runtime: &["libssl1.1", "libpcre2-8-0", "libpcre2-posix2", "libcrypt1", "libsystemd0"],
+    etcd_build: debian_go::BULLSEYE,
     systemd: 247,
 };
 
@@ -39,6 +41,7 @@ static BOOKWORM: Release = Release {
     packaged_patroni: Some(Version::new(3, 0, 2)),
     packaged_keepalived: Version::new(2, 2, 7),
     haproxy_runtime: &["libssl3", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
+    etcd_build: debian_go::BOOKWORM,
     systemd: 252,
 };
 
@@ -51,6 +54,7 @@ static TRIXIE: Release = Release {
     packaged_patroni: Some(Version::new(4, 0, 7)),
     packaged_keepalived: Version::new(2, 3, 3),
     haproxy_runtime: &["libssl3t64", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
+    etcd_build: debian_go::TRIXIE,
     systemd: 257,
 };
 
@@ -150,7 +154,7 @@ impl Platform for Release {
 
     fn build_packages(&self, daemon: Daemon) -> &'static [&'static str] {
         match daemon {
-            Daemon::Etcd => &["golang-go", "patch"],
+            Daemon::Etcd => self.etcd_build,
             Daemon::Patroni => &["python3-venv", "python3-pip"],
             Daemon::Haproxy => {
                 &["gcc", "make", "libc6-dev", "libssl-dev", "libpcre2-dev", "libsystemd-dev", "libcrypt-dev"]

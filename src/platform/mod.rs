@@ -2,6 +2,7 @@
 //! stands anywhere else. Pure.
 
 mod debian;
+mod debian_go;
 mod rhel;
 
 use crate::cluster::{Os, OsFamily, PackageSource, Version};
