@@ -105,6 +105,7 @@ codes! {
     PARAMETER_NAME = 615, "Not the name of a parameter", "Names of parameters are lower-case words; those of extensions have one dot: `pg_stat_statements.max`.";
     PARAMETER_VALUE = 616, "Not a value of a parameter", "Write one value: a number, `on` or `off`, or text without a line break.";
     CLUSTER_WIDE = 617, "A parameter that must be equal on all nodes", "Patroni takes it from the cluster's settings alone; a value for one node would have no effect.";
+    DURABILITY = 618, "A parameter that gives up what was promised", "Commits that were confirmed could be lost, or a replica could be damaged, whatever `durability` says.";
 
     SECRET_SOURCE = 701, "A secret with no or several sources", "A secret is read from one place: `file`, `env_file` or `command`.";
     SECRET_COMMAND = 702, "Not a command", "A command is a list of words, run without a shell: `[pass, show, pg/superuser]`.";

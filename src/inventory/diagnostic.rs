@@ -1,8 +1,9 @@
 //! What is wrong with an inventory: every finding with its code, its places, why it matters and what to write.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub use super::code::Code;
+pub(super) use super::code::Code;
 use super::tree::Span;
 
 /// One finding.
@@ -88,6 +89,10 @@ impl Diagnostics {
     /// Sorts the findings by place and keeps the text they point into.
     pub(super) fn new(file: &Path, text: &str, mut items: Vec<Diagnostic>) -> Self {
         items.sort_by_key(|item| (item.primary.span.line, item.primary.span.column, item.code));
+        // An invisible character spoils the value that it stands in; what else is wrong with that line follows from it.
+        let spoilt: BTreeSet<usize> =
+            items.iter().filter(|item| item.code == Code::CHARACTER).map(|item| item.primary.span.line).collect();
+        items.retain(|item| item.code == Code::CHARACTER || !spoilt.contains(&item.primary.span.line));
         Self { file: file.to_owned(), text: text.to_owned(), items }
     }
 

@@ -11,5 +11,5 @@ pub(super) use fields::INVENTORY;
 pub use json::json_schema;
 pub(super) use kind::{Field, Kind};
 pub use reference::reference;
-pub(super) use shape::{Data, Shaper, Value};
+pub(super) use shape::{Data, Shaper, Value, closest};
 pub(super) use words::Word;
