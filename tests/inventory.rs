@@ -1,13 +1,8 @@
 //! The inventory room from outside: the corpus of valid and broken inventories, the generated files, hostile text.
+//!
+//! `UPDATE=1 cargo test --test inventory` rewrites what is recorded: read the diff before you commit it.
 
-use std::path::Path;
-
-use quorate::inventory;
-
-#[test]
-fn minimal_parses() {
-    for name in ["minimal", "full"] {
-        let path = format!("tests/inventories/valid/{name}.yml");
-        inventory::load(Path::new(&path)).unwrap_or_else(|error| panic!("{error}"));
-    }
+#[path = "inventory"]
+mod inventory_tests {
+    mod corpus;
 }

@@ -70,7 +70,6 @@ codes! {
     VOTERS = 301, "The number of nodes is not three or five", "A majority must be able to agree. Two nodes survive no loss, four survive no more than three do, and beyond five each commit of the DCS waits for more machines.";
     DUPLICATE_NAME = 302, "Two nodes have the same name", "The name is the member's name in etcd, Patroni and HAProxy.";
     DUPLICATE_ADDRESS = 303, "Two nodes have the same address", "Each node is a host of its own.";
-    SLOT_NAMES = 304, "Two names become the same replication slot", "Patroni names a replica's slot after it, and replaces every character but letters and digits with `_`.";
     VIP_IS_NODE = 305, "The VIP is a node's own address", "The VIP moves between nodes, so it must be an address that nobody has.";
     SUBNET = 306, "An address lies outside the VIP's subnet", "A VIP moves by ARP, which works within one subnet only.";
     UNUSABLE_ADDRESS = 307, "An address that no host can have", "Loopback, multicast, broadcast and network addresses can't be reached by the other nodes.";

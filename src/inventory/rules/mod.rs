@@ -5,6 +5,7 @@
 
 mod connections;
 mod databases;
+mod folders;
 mod hba;
 mod network;
 mod nodes;
@@ -41,6 +42,7 @@ pub(super) fn check(root: &Value, cluster: &Cluster, refused: &BTreeSet<String>)
         nodes::check,
         network::check,
         ports::check,
+        folders::check,
         timings::check,
         versions::check,
         parameters::check,

@@ -1,7 +1,5 @@
 //! The nodes among each other: how many, their names, and which of them may take over.
 
-use std::collections::BTreeMap;
-
 use super::Context;
 use crate::cluster::Durability;
 use crate::inventory::access::{get, list, text};
@@ -9,6 +7,7 @@ use crate::inventory::diagnostic::{Code, Diagnostic};
 use crate::inventory::schema::Data;
 use crate::inventory::tree::Span;
 
+// Names can't collide as replication slots (where Patroni writes `_` for `-`): a node's name has no `_` of its own.
 pub(super) fn check(context: &mut Context<'_>) {
     let nodes = list(Some(context.root), "nodes");
     let field = |key: &str| -> Vec<(String, Span)> {
@@ -30,7 +29,6 @@ pub(super) fn check(context: &mut Context<'_>) {
         "each node is a host of its own",
         "write the address of the other host",
     );
-    slots(context, &names);
     hosts(context);
     order(context, &names);
     candidates(context);
@@ -54,32 +52,6 @@ fn voters(context: &mut Context<'_>, count: usize) {
     };
     let title = format!("the cluster has {count} {}; it takes 3 or 5", if count == 1 { "node" } else { "nodes" });
     context.report(context.about(Code::VOTERS, &["nodes"], title).why(why).help(help));
-}
-
-/// Patroni names a replica's slot after it, with `_` for everything else than letters and digits.
-fn slots(context: &mut Context<'_>, names: &[(String, Span)]) {
-    let mut seen: BTreeMap<String, (&str, Span)> = BTreeMap::new();
-    let mut found = Vec::new();
-    for (name, span) in names {
-        let slot: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-        match seen.get(&slot) {
-            Some((first, place)) if first != name => found.push(
-                Diagnostic::new(
-                    Code::SLOT_NAMES,
-                    *span,
-                    format!("`{first}` and `{name}` would share the replication slot `{slot}`"),
-                )
-                .also(*place, format!("becomes `{slot}` too"))
-                .why("Patroni names a slot after its member, with `_` for everything else than letters and digits")
-                .help("choose names that differ in a letter or digit"),
-            ),
-            Some(_) => {}
-            None => {
-                seen.insert(slot, (name, *span));
-            }
-        }
-    }
-    found.into_iter().for_each(|problem| context.report(problem));
 }
 
 /// Two nodes that ssh would reach on the same host.
