@@ -1,11 +1,20 @@
 //! Reading typed values by key: what is not there, or was refused, gives the default of the model.
 
 use super::schema::{Data, Value};
+use super::tree::Span;
 
 /// Looks a key up in a group.
 pub(super) fn get<'a>(value: Option<&'a Value>, key: &str) -> Option<&'a Value> {
     match &value?.data {
         Data::Section(entries) => entries.iter().find(|(name, _, _)| *name == key).map(|(_, _, value)| value),
+        _ => None,
+    }
+}
+
+/// The place of a key in a group.
+pub(super) fn key_span(value: Option<&Value>, key: &str) -> Option<Span> {
+    match &value?.data {
+        Data::Section(entries) => entries.iter().find(|(name, _, _)| *name == key).map(|(_, span, _)| *span),
         _ => None,
     }
 }

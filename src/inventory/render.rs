@@ -132,6 +132,9 @@ fn hide_password(line: &str) -> String {
         while let Some(at) = lower.get(from..).and_then(|rest| rest.find(word)).map(|at| at + from) {
             from = at + word.len();
             let Some(rest) = lower.get(from..) else { break };
+            if lower.get(from..).is_some_and(|rest| rest.starts_with("_encryption") || rest.starts_with("_command")) {
+                continue;
+            }
             // The word may be the beginning or the end of a longer key (`superuser_password`, `password_file`).
             let key_end = rest.find([':', '=']).filter(|&end| rest.get(..end).is_some_and(is_key_tail));
             let Some(value_at) = key_end.map(|end| from + end + 1) else { continue };

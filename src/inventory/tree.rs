@@ -291,6 +291,15 @@ fn syntax(text: &str, marker: Marker, info: &str) -> Diagnostic {
             .why("braces open a mapping in YAML")
             .help("nothing is replaced in an inventory; write the value itself");
     }
+    let before = span.line.checked_sub(2).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+    for (number, line) in [(span.line, line), (span.line.saturating_sub(1), before)] {
+        if let Some((key, value)) = line.trim_start().split_once(':')
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && value.starts_with(|c: char| !c.is_whitespace() && c != ':')
+        {
+            return problem.help(format!("write a blank behind the colon in line {number}: `{key}: …`"));
+        }
+    }
     problem.help("look at this line and the one above: indentation, a missing `:` or an open quote")
 }
 

@@ -18,9 +18,9 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::access::get;
+use super::access::{get, key_span};
 use super::diagnostic::{Code, Diagnostic};
-use super::schema::Value;
+use super::schema::{Data, Value};
 use super::tree::Span;
 use crate::cluster::Cluster;
 
@@ -76,12 +76,23 @@ impl Context<'_> {
 
     /// A finding about several keys, at the first that is written; the others are shown too.
     fn about(&self, code: Code, paths: &[&str], title: String) -> Diagnostic {
-        let mut written = paths.iter().filter_map(|path| self.value(path)).map(|value| value.span);
+        let mut written = paths.iter().filter_map(|path| self.place(path));
         let mut problem = Diagnostic::new(code, written.next().unwrap_or(Span::START), title);
         for span in written {
             problem = problem.also(span, "");
         }
         problem
+    }
+
+    /// Where a path is written: the value, or the key of a group or list.
+    fn place(&self, path: &str) -> Option<Span> {
+        let value = self.value(path)?;
+        let (group, key) =
+            path.rsplit_once('.').map_or((Some(self.root), path), |(group, key)| (self.value(group), key));
+        match value.data {
+            Data::Section(_) | Data::List(_) | Data::Parameters(_) => key_span(group, key),
+            Data::Bool(_) | Data::Integer(_) | Data::Text(_) => Some(value.span),
+        }
     }
 
     fn report(&mut self, problem: Diagnostic) {

@@ -143,7 +143,7 @@ fn candidates(context: &mut Context<'_>) {
         let problem = context
             .about(Code::SYNC_COUNT, &["patroni.synchronous_node_count", "nodes"], title)
             .why("one node is the leader, and it can't be its own standby")
-            .help(format!("write 1 to {}", total - 2));
+            .help(format!("write 1 to {}", total - 1));
         context.report(problem);
     } else if durable && can_sync <= wanted {
         let title = format!(

@@ -86,19 +86,25 @@ fn is_off(value: &ParameterValue) -> bool {
 
 fn owned(parameter: &Written) -> Option<Diagnostic> {
     let name = parameter.name.as_str();
-    let (why, help) = if let Some((_, why, help)) = OWNED.iter().find(|(owned, ..)| *owned == name) {
-        (*why, *help)
-    } else if matches!(name, "hot_standby" | "wal_log_hints") && is_off(&parameter.value) {
-        ("Patroni keeps it on: replicas must answer, and pg_rewind must be able to repair", "delete it")
-    } else if name == "wal_level" && !matches!(text(&parameter.value).as_str(), "replica" | "logical" | "hot_standby") {
-        ("replicas need at least `replica`", "write replica or logical, or delete it")
-    } else if name == "password_encryption" && text(&parameter.value) != "scram-sha-256" {
-        ("md5 hashes are as good as the password itself, and pg_hba asks for scram-sha-256", "delete it")
-    } else {
-        return None;
+    if let Some((_, why, help)) = OWNED.iter().find(|(owned, ..)| *owned == name) {
+        let title = format!("`{name}` is not set among the parameters");
+        return Some(Diagnostic::new(Code::OWNED_PARAMETER, parameter.name_span, title).why(*why).help(*help));
+    }
+    let value = text(&parameter.value);
+    let (why, help) = match name {
+        "hot_standby" | "wal_log_hints" if is_off(&parameter.value) => {
+            ("Patroni keeps it on: replicas must answer, and pg_rewind must be able to repair", "delete it")
+        }
+        "wal_level" if !matches!(value.as_str(), "replica" | "logical" | "hot_standby") => {
+            ("replicas need at least `replica`", "write replica or logical, or delete it")
+        }
+        "password_encryption" if value != "scram-sha-256" => {
+            ("md5 hashes are as good as the password itself, and pg_hba asks for scram-sha-256", "delete it")
+        }
+        _ => return None,
     };
-    let title = format!("`{name}` is not set here, or not like this");
-    Some(Diagnostic::new(Code::OWNED_PARAMETER, parameter.name_span, title).why(why).help(help))
+    let title = format!("`{name}` can't be `{}` here", show(&value));
+    Some(Diagnostic::new(Code::OWNED_PARAMETER, parameter.span, title).why(why).help(help))
 }
 
 fn by_version(context: &Context<'_>, parameter: &Written, version: Option<u16>) -> Option<Diagnostic> {
