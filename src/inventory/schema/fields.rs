@@ -401,7 +401,7 @@ const SECRETS: &[Field] = &[
         "file",
         Kind::Text(Word::Path),
         "(the inventory's name with `.secrets.yml`, beside it)",
-        "prod.secrets.yml",
+        "secrets/prod.yml",
         "The secrets file; readable by you alone (0600).",
     ),
     optional(
