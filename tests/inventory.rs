@@ -3,6 +3,8 @@
 //!
 //! `UPDATE=1 cargo test --test inventory` rewrites what is recorded: read the diff before you commit it.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 #[path = "inventory/corpus.rs"]
 mod corpus;
 #[path = "inventory/generated.rs"]

@@ -7,7 +7,12 @@ use super::tree::{Entry, Node, show};
 use crate::cluster::{Identifier, ParameterValue};
 
 /// Reads an entry, or says what is wrong with its name or value.
-pub(super) fn read(entry: &Entry, path: &str) -> Result<ParameterValue, Diagnostic> {
+pub(super) fn read(entry: &Entry, path: &str) -> Result<ParameterValue, Box<Diagnostic>> {
+    check(entry, path).map_err(Box::new)
+}
+
+#[expect(clippy::result_large_err, reason = "boxed by the only caller")]
+fn check(entry: &Entry, path: &str) -> Result<ParameterValue, Diagnostic> {
     let name = &entry.key;
     if let Err(error) = Identifier::parameter(name) {
         let lower = name.to_ascii_lowercase();

@@ -12,7 +12,7 @@ use super::diagnostic::{Code, Diagnostic};
 /// Levels of nesting that an inventory may have; the deepest key of the schema is at 6.
 const MAX_DEPTH: usize = 24;
 /// Values that an inventory may have.
-const MAX_VALUES: usize = 50_000;
+const MAX_VALUES: usize = 10_000;
 
 /// A place in the text. Lines count from 1, columns (in characters) from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -53,6 +53,9 @@ fn broken_inventories_are_refused_as_recorded() {
 
 #[test]
 fn every_recorded_text_has_its_inventory() {
+    if std::env::var_os("UPDATE").is_some() {
+        return;
+    }
     for entry in fs::read_dir("tests/inventories/invalid").expect("the corpus is there") {
         let path = entry.expect("a readable entry").path();
         assert!(

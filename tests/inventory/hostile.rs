@@ -49,7 +49,17 @@ fn big_texts_are_refused_or_read_within_a_second() {
     for number in 0..80_000 {
         let _ = writeln!(keys, "k{number}: 1");
     }
+    // As many values as are allowed, in the places where each of them is compared with others.
+    let many = |item: fn(usize) -> String, count: usize| (0..count).map(item).collect::<String>();
+    let parameters = many(|number| format!("    shared_bufers{number}x: 1\n"), 4900);
+    let nodes =
+        many(|number| format!("  - {{name: n{number}, address: 10.0.{}.{}}}\n", number / 250, number % 250), 1500);
+    let order = many(|number| format!("n{}, ", number + 7), 1500);
     let texts = [
+        many(|number| format!("durabilit{number}: 1\n"), 4900),
+        format!("{MINIMAL}postgresql:\n  parameters:\n{parameters}"),
+        format!("cluster: a\nnodes:\n{nodes}vip: 10.1.0.1\nkeepalived: {{order: [{order}]}}\n"),
+        format!("{MINIMAL}postgresql:\n  hba:\n{}", "  - host a a 10.0.0.0/8 md5\n".repeat(9900)),
         fill("- "),
         fill("["),
         fill("{"),

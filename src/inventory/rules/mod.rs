@@ -9,6 +9,7 @@ mod folders;
 mod hba;
 mod network;
 mod nodes;
+mod parameter_names;
 mod parameter_table;
 mod parameters;
 mod ports;

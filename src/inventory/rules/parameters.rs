@@ -1,6 +1,9 @@
 //! PostgreSQL parameters: those that are set elsewhere, that the version lacks, or whose value would not count.
 
+use std::collections::BTreeSet;
+
 use super::Context;
+use super::parameter_names::known;
 use super::parameter_table::{CLUSTER_WIDE, DROPPED, MINIMUM, NEW, OWNED, UNITS};
 use crate::cluster::{Durability, ParameterValue};
 use crate::inventory::access::{get, list};
@@ -25,13 +28,16 @@ pub(super) fn check(context: &mut Context<'_>) {
         written.extend(read(Some(node), true));
     }
     let version = context.cluster.postgresql.version.filter(|_| context.known(&["postgresql.version"]));
+    let names: BTreeSet<&str> = known().collect();
+    let mut guesses = 0;
     for parameter in &written {
         let found = owned(parameter)
             .or_else(|| by_version(context, parameter, version))
             .or_else(|| for_one_node(parameter))
             .or_else(|| minimum(context, parameter))
             .or_else(|| unit(parameter))
-            .or_else(|| promise(context, parameter));
+            .or_else(|| promise(context, parameter))
+            .or_else(|| misspelt(parameter, &names, &mut guesses));
         if let Some(problem) = found {
             context.report(problem);
         }
@@ -191,6 +197,24 @@ fn unit(parameter: &Written) -> Option<Diagnostic> {
         Diagnostic::new(Code::UNIT, parameter.span, format!("`{name}: {number}` means {number} {what}"))
             .why("a number without a unit is read in the parameter's own unit, and this one is suspiciously small")
             .help(format!("write {literal} if you mean it, {number}{meant} otherwise")),
+    )
+}
+
+/// A name that PostgreSQL doesn't know, close to one that it does. Others pass: this list may be older than PostgreSQL.
+fn misspelt(parameter: &Written, known: &BTreeSet<&str>, guesses: &mut usize) -> Option<Diagnostic> {
+    // Comparing names takes time; nobody writes so many that this list doesn't know.
+    const MOST: usize = 20;
+    let name = parameter.name.as_str();
+    if name.contains('.') || *guesses >= MOST || known.contains(name) {
+        return None;
+    }
+    *guesses += 1;
+    let names: Vec<&str> = known.iter().copied().collect();
+    let close = similar::get_close_matches(name, &names, 1, 0.85).first().copied()?;
+    Some(
+        Diagnostic::new(Code::UNKNOWN_PARAMETER, parameter.name_span, format!("PostgreSQL has no parameter `{name}`"))
+            .why("Patroni would drop it with no more than a warning in its log")
+            .help(format!("did you mean `{close}`?")),
     )
 }
 

@@ -17,7 +17,9 @@ pub(super) fn check(context: &mut Context<'_>) {
     for (index, role) in list(get(root, "postgresql"), "roles").iter().enumerate() {
         source(get(Some(role), "password"), &format!("postgresql.roles[{index}].password"), context, &mut found);
     }
-    found.into_iter().for_each(|problem| context.report(problem));
+    for problem in found {
+        context.report(problem);
+    }
 }
 
 fn source(value: Option<&Value>, path: &str, context: &Context<'_>, found: &mut Vec<Diagnostic>) {

@@ -7,16 +7,16 @@ pub(super) fn check(context: &mut Context<'_>) {
     let timings = context.cluster.timings;
     let etcd = &context.cluster.etcd;
     let lease = ["timings.ttl", "timings.loop_wait", "timings.retry_timeout"];
-    let least = u64::from(timings.loop_wait) + 2 * u64::from(timings.retry_timeout);
-    if least > u64::from(timings.ttl) && context.known(&lease) {
+    let needed = u64::from(timings.loop_wait) + 2 * u64::from(timings.retry_timeout);
+    if needed > u64::from(timings.ttl) && context.known(&lease) {
         let title = format!(
-            "the leader's lease is too short: loop_wait {} + 2 × retry_timeout {} = {least} s, and ttl is {} s",
+            "the leader's lease is too short: loop_wait {} + 2 × retry_timeout {} = {needed} s, and ttl is {} s",
             timings.loop_wait, timings.retry_timeout, timings.ttl
         );
         let problem = context
             .about(Code::LEASE, &lease, title)
             .why("a leader whose DCS is slow for one round would lose its lease although it retries: a failover for nothing")
-            .help(format!("write `ttl: {least}s` or more, or shorten the other two"));
+            .help(format!("write `ttl: {needed}s` or more, or shorten the other two"));
         context.report(problem);
     }
     let election = ["etcd.election_ms", "etcd.heartbeat_ms"];

@@ -6,7 +6,7 @@ use crate::inventory::diagnostic::Code;
 
 pub(super) fn check(context: &mut Context<'_>) {
     let cluster = context.cluster;
-    let rows: [(&str, &str, Option<Version>, (u16, u16)); 4] = [
+    let rows = [
         ("etcd.version", "etcd", cluster.etcd.version, (3, 4)),
         ("patroni.version", "Patroni", cluster.patroni.version, (3, 3)),
         ("haproxy.version", "HAProxy", cluster.haproxy.version, (2, 2)),

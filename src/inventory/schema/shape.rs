@@ -12,6 +12,9 @@ use crate::inventory::quantity;
 use crate::inventory::secret_words::is_secret_key;
 use crate::inventory::tree::{Entry, Node, Span, Tree, show};
 
+/// Findings after which no more guesses are made at what was meant; comparing words takes time.
+const MOST_GUESSES: usize = 50;
+
 /// A value that fits its row of the table.
 #[derive(Debug, Clone)]
 pub(in crate::inventory) struct Value {
@@ -184,7 +187,8 @@ impl Shaper {
         let known: Vec<&str> = fields.iter().map(|field| field.key).collect();
         let help = if entry.key.chars().any(|c| c.is_whitespace() && !c.is_ascii()) {
             "a full-width blank (U+3000) stands in front of it or in it; write ASCII blanks".to_owned()
-        } else if let Some(close) = closest(&entry.key, &known) {
+        } else if let Some(close) = (self.problems.len() < MOST_GUESSES).then(|| closest(&entry.key, &known)).flatten()
+        {
             format!("did you mean `{close}`?")
         } else if let Some(place) = elsewhere(&entry.key) {
             format!("`{}` belongs to {place}", entry.key)
@@ -290,7 +294,7 @@ impl Shaper {
                 )),
                 Err(problem) => {
                     self.refused.insert(path);
-                    self.problems.push(problem);
+                    self.problems.push(*problem);
                 }
             }
         }
