@@ -28,7 +28,7 @@ mod tree;
 use std::path::Path;
 
 pub use code::Code;
-pub use diagnostic::Diagnostics;
+pub use diagnostic::{Diagnostics, Finding};
 pub use loader::{SecretError, load, read_secrets};
 pub use schema::{json_schema, reference};
 pub use secrets_file::new_secrets_file;

@@ -20,7 +20,7 @@ const MOST: usize = 200;
 /// Renders all findings.
 pub(super) fn render(file: &Path, text: &str, items: &[Diagnostic]) -> String {
     let mut lines = lines_of(text, items);
-    for span in items.iter().filter(|item| item.hidden).map(|item| item.primary.span) {
+    for span in items.iter().filter_map(|item| item.hidden) {
         hide(&mut lines, span);
     }
     let file = clean(&file.display().to_string());
@@ -46,7 +46,7 @@ fn lines_of(text: &str, items: &[Diagnostic]) -> BTreeMap<usize, String> {
     text.split('\n')
         .zip(1..)
         .filter(|(_, number)| wanted.contains(number))
-        .map(|(line, number)| (number, hide_password(&line.chars().take(LONGEST).collect::<String>())))
+        .map(|(line, number)| (number, super::secret_words::mask(&line.chars().take(LONGEST).collect::<String>())))
         .collect()
 }
 
@@ -135,38 +135,6 @@ impl Excerpt {
 /// Width in terminal columns; full-width characters take two.
 fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
-}
-
-/// Replaces what follows a key that looks like a password's, keeping the length so that carets stay right.
-fn hide_password(line: &str) -> String {
-    let lower = line.to_ascii_lowercase();
-    let mut out = line.to_owned();
-    for word in super::secret_words::SECRET_WORDS {
-        let mut from = 0;
-        while let Some(at) = lower.get(from..).and_then(|rest| rest.find(word)).map(|at| at + from) {
-            from = at + word.len();
-            let Some(rest) = lower.get(from..) else { break };
-            if lower.get(from..).is_some_and(|rest| rest.starts_with("_encryption") || rest.starts_with("_command")) {
-                continue;
-            }
-            // The word may be the beginning or the end of a longer key (`superuser_password`, `password_file`).
-            let key_end = rest.find([':', '=']).filter(|&end| rest.get(..end).is_some_and(is_key_tail));
-            let Some(value_at) = key_end.map(|end| from + end + 1) else { continue };
-            let Some(value) = out.get(value_at..) else { continue };
-            if value.trim_start().starts_with(['{', '#', '[']) || value.trim().is_empty() {
-                continue;
-            }
-            let masked: String = value.chars().map(|c| if c == ' ' { ' ' } else { '*' }).collect();
-            out.truncate(value_at);
-            out.push_str(&masked);
-            return out;
-        }
-    }
-    out
-}
-
-fn is_key_tail(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'' | ' '))
 }
 
 /// Text without characters that a terminal would obey or that turn text around.

@@ -88,6 +88,17 @@ impl Tree {
         matches!(&self.node, Node::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
+    /// From its beginning to the end of the last value in it.
+    pub(super) fn extent(&self) -> Span {
+        let last = match &self.node {
+            Node::Scalar { .. } => None,
+            Node::List(items) => items.last(),
+            Node::Map(entries) => entries.last().map(|entry| &entry.value),
+        };
+        let end = last.map_or(self.span, Self::extent);
+        Span { end_line: end.end_line, end_column: end.end_column, ..self.span }
+    }
+
     /// A word for what it is, with its article.
     pub(super) fn kind(&self) -> &'static str {
         match &self.node {

@@ -71,7 +71,7 @@ fn every_code_is_reached_by_a_broken_inventory() {
     let mut reached = std::collections::BTreeSet::new();
     for path in files("invalid") {
         if let Err(diagnostics) = inventory::load(&path) {
-            reached.extend(diagnostics.places().map(|(code, ..)| code.to_string()));
+            reached.extend(diagnostics.findings().map(|finding| finding.code.to_string()));
         }
     }
     // A missing file and one of more than 1 MiB are no files of the corpus; `hostile` has them.

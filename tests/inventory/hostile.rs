@@ -33,7 +33,7 @@ fn a_missing_file_a_folder_and_an_endless_file_are_named() {
         let before = Instant::now();
         let error = inventory::load(Path::new(path)).expect_err("no inventory");
         assert!(before.elapsed() < Duration::from_secs(1));
-        let (code, ..) = error.places().next().expect("a finding");
+        let code = error.findings().next().expect("a finding").code;
         let expected = if path == "/dev/zero" { "Q0102" } else { "Q0101" };
         assert_eq!(code.to_string(), expected, "{error}");
     }

@@ -115,8 +115,8 @@ impl Shaper {
     fn wrong_type(&mut self, tree: &Tree, kind: &Kind, path: &str) -> Option<Data> {
         let key = path.rsplit('.').next().unwrap_or(path);
         let literal = matches!(kind, Kind::Section(_)) && (is_secret_key(key) || path.starts_with("secrets."));
-        if let (true, Node::Scalar { .. }) = (literal, &tree.node) {
-            self.literal_secret(tree.span, path);
+        if literal {
+            self.literal_secret(tree.extent(), path);
             return None;
         }
         self.problems.push(
@@ -180,15 +180,17 @@ impl Shaper {
 
     fn unknown_key(&mut self, entry: &Entry, fields: &[Field], path: &str) {
         self.refused.insert(path.to_owned());
-        if is_secret_key(&entry.key) && matches!(entry.value.node, Node::Scalar { .. }) && !entry.value.is_empty() {
-            self.literal_secret(entry.value.span, path);
+        let known: Vec<&str> = fields.iter().map(|field| field.key).collect();
+        let close = (self.problems.len() < MOST_GUESSES).then(|| closest(&entry.key, &known)).flatten();
+        // A misspelt `pasword` holds a secret too, and so does whatever stands among the secrets.
+        let secret = [Some(entry.key.as_str()), close].into_iter().flatten().any(is_secret_key);
+        if secret && !matches!(entry.value.node, Node::Map(_)) && !entry.value.is_empty() {
+            self.literal_secret(entry.value.extent(), path);
             return;
         }
-        let known: Vec<&str> = fields.iter().map(|field| field.key).collect();
         let help = if entry.key.chars().any(|c| c.is_whitespace() && !c.is_ascii()) {
             "a full-width blank (U+3000) stands in front of it or in it; write ASCII blanks".to_owned()
-        } else if let Some(close) = (self.problems.len() < MOST_GUESSES).then(|| closest(&entry.key, &known)).flatten()
-        {
+        } else if let Some(close) = close {
             format!("did you mean `{close}`?")
         } else if let Some(place) = elsewhere(&entry.key) {
             format!("`{}` belongs to {place}", entry.key)
@@ -196,14 +198,10 @@ impl Shaper {
             format!("known here: {}", known.join(", "))
         };
         let owner = owner(path.rsplit_once('.').map_or("", |(owner, _)| owner));
-        self.problems.push(
-            Diagnostic::new(
-                Code::UNKNOWN_KEY,
-                entry.key_span,
-                format!("unknown key `{}` in {owner}", show(&entry.key)),
-            )
-            .help(help),
-        );
+        let title = format!("unknown key `{}` in {owner}", show(&entry.key));
+        let problem = Diagnostic::new(Code::UNKNOWN_KEY, entry.key_span, title).help(help);
+        let among_secrets = path.starts_with("secrets.") || path.contains(".password.");
+        self.problems.push(if among_secrets { problem.hide_at(entry.value.extent()) } else { problem });
     }
 
     fn text(&mut self, span: Span, text: &str, word: Word, path: &str) -> Option<Data> {
