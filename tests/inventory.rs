@@ -1,13 +1,15 @@
-//! The inventory room from outside: the corpus of valid and broken inventories, the generated files, hostile text.
+//! The inventory room from outside: the corpus of valid and broken inventories, the generated files, hostile text,
+//! secrets.
+//!
+//! `UPDATE=1 cargo test --test inventory` rewrites what is recorded: read the diff before you commit it.
 
-use std::path::Path;
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use quorate::inventory;
-
-#[test]
-fn minimal_parses() {
-    for name in ["minimal", "full"] {
-        let path = format!("tests/inventories/valid/{name}.yml");
-        inventory::load(Path::new(&path)).unwrap_or_else(|error| panic!("{error}"));
-    }
-}
+#[path = "inventory/corpus.rs"]
+mod corpus;
+#[path = "inventory/generated.rs"]
+mod generated;
+#[path = "inventory/hostile.rs"]
+mod hostile;
+#[path = "inventory/secrets.rs"]
+mod secrets;

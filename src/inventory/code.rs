@@ -70,7 +70,6 @@ codes! {
     VOTERS = 301, "The number of nodes is not three or five", "A majority must be able to agree. Two nodes survive no loss, four survive no more than three do, and beyond five each commit of the DCS waits for more machines.";
     DUPLICATE_NAME = 302, "Two nodes have the same name", "The name is the member's name in etcd, Patroni and HAProxy.";
     DUPLICATE_ADDRESS = 303, "Two nodes have the same address", "Each node is a host of its own.";
-    SLOT_NAMES = 304, "Two names become the same replication slot", "Patroni names a replica's slot after it, and replaces every character but letters and digits with `_`.";
     VIP_IS_NODE = 305, "The VIP is a node's own address", "The VIP moves between nodes, so it must be an address that nobody has.";
     SUBNET = 306, "An address lies outside the VIP's subnet", "A VIP moves by ARP, which works within one subnet only.";
     UNUSABLE_ADDRESS = 307, "An address that no host can have", "Loopback, multicast, broadcast and network addresses can't be reached by the other nodes.";
@@ -97,7 +96,7 @@ codes! {
     HBA_TRUST = 607, "`trust` lets anyone in", "Whoever reaches the port would be whoever they say they are, the superuser included.";
     HBA_METHOD = 608, "An authentication method that is not offered", "`md5` and `password` are broken or clear text; PostgreSQL 18 warns of md5. Passwords are stored as scram-sha-256.";
     HBA_REPLICATION = 609, "A replication line", "quorate writes the lines that replication needs, for the nodes alone.";
-    HBA_LINE = 610, "Not a line of pg_hba.conf", "Write `host DATABASE USER ADDRESS METHOD`, or `local DATABASE USER METHOD`.";
+    HBA_LINE = 610, "Not a line of `pg_hba.conf`", "Write `host DATABASE USER ADDRESS METHOD`, or `local DATABASE USER METHOD`.";
     BUILT_IN_ROLE = 611, "A role that every cluster has", "postgres, replicator, rewind_user and quorate_probe are made by quorate; names with `pg_` belong to PostgreSQL.";
     BUILT_IN_DATABASE = 612, "A database that every cluster has", "postgres, template0 and template1 exist from the start.";
     UNKNOWN_OWNER = 613, "A database's owner is not among the roles", "The owner must exist before the database is created.";
@@ -105,6 +104,8 @@ codes! {
     PARAMETER_NAME = 615, "Not the name of a parameter", "Names of parameters are lower-case words; those of extensions have one dot: `pg_stat_statements.max`.";
     PARAMETER_VALUE = 616, "Not a value of a parameter", "Write one value: a number, `on` or `off`, or text without a line break.";
     CLUSTER_WIDE = 617, "A parameter that must be equal on all nodes", "Patroni takes it from the cluster's settings alone; a value for one node would have no effect.";
+    DURABILITY = 618, "A parameter that gives up what was promised", "Commits that were confirmed could be lost, or a replica could be damaged, whatever `durability` says.";
+    UNKNOWN_PARAMETER = 619, "A misspelt parameter", "The name is no parameter of PostgreSQL, and one letter or two away from one. Patroni would drop it with no more than a warning.";
 
     SECRET_SOURCE = 701, "A secret with no or several sources", "A secret is read from one place: `file`, `env_file` or `command`.";
     SECRET_COMMAND = 702, "Not a command", "A command is a list of words, run without a shell: `[pass, show, pg/superuser]`.";

@@ -1,8 +1,9 @@
 //! What is wrong with an inventory: every finding with its code, its places, why it matters and what to write.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-pub use super::code::Code;
+pub(super) use super::code::Code;
 use super::tree::Span;
 
 /// One finding.
@@ -20,8 +21,8 @@ pub(super) struct Diagnostic {
     pub(super) why: Option<String>,
     /// What to write.
     pub(super) help: Option<String>,
-    /// Whether what stands at the primary place must not be shown.
-    pub(super) hidden: bool,
+    /// A place that must not be shown.
+    pub(super) hidden: Option<Span>,
 }
 
 /// A place with a word on it.
@@ -37,7 +38,7 @@ impl Diagnostic {
     /// A finding with nothing but its title.
     pub(super) fn new(code: Code, span: Span, title: impl Into<String>) -> Self {
         let primary = Label { span, text: String::new() };
-        Self { code, title: title.into(), primary, others: Vec::new(), why: None, help: None, hidden: false }
+        Self { code, title: title.into(), primary, others: Vec::new(), why: None, help: None, hidden: None }
     }
 
     /// A word under the caret.
@@ -65,8 +66,14 @@ impl Diagnostic {
     }
 
     /// Keeps what stands at the primary place out of the rendered text.
-    pub(super) fn hide(mut self) -> Self {
-        self.hidden = true;
+    pub(super) fn hide(self) -> Self {
+        let span = self.primary.span;
+        self.hide_at(span)
+    }
+
+    /// Keeps what stands at a place out of the rendered text.
+    pub(super) fn hide_at(mut self, span: Span) -> Self {
+        self.hidden = Some(span);
         self
     }
 
@@ -74,6 +81,23 @@ impl Diagnostic {
     pub(super) fn is_at(&self, span: Span) -> bool {
         self.primary.span == span
     }
+}
+
+/// One finding, as machines read it. No text of it holds a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding<'a> {
+    /// Its stable code.
+    pub code: Code,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong, in one sentence.
+    pub title: &'a str,
+    /// Why that is a problem.
+    pub why: Option<&'a str>,
+    /// What to write.
+    pub help: Option<&'a str>,
 }
 
 /// All that is wrong with one inventory, in the order of its lines.
@@ -88,6 +112,10 @@ impl Diagnostics {
     /// Sorts the findings by place and keeps the text they point into.
     pub(super) fn new(file: &Path, text: &str, mut items: Vec<Diagnostic>) -> Self {
         items.sort_by_key(|item| (item.primary.span.line, item.primary.span.column, item.code));
+        // An invisible character spoils the value that it stands in; what else is wrong with that line follows from it.
+        let spoilt: BTreeSet<usize> =
+            items.iter().filter(|item| item.code == Code::CHARACTER).map(|item| item.primary.span.line).collect();
+        items.retain(|item| item.code == Code::CHARACTER || !spoilt.contains(&item.primary.span.line));
         Self { file: file.to_owned(), text: text.to_owned(), items }
     }
 
@@ -101,9 +129,16 @@ impl Diagnostics {
         self.items.len()
     }
 
-    /// The findings' codes with line and column (both from 1), in order.
-    pub fn places(&self) -> impl Iterator<Item = (Code, usize, usize)> {
-        self.items.iter().map(|item| (item.code, item.primary.span.line, item.primary.span.column + 1))
+    /// The findings one by one, for machines.
+    pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {
+        self.items.iter().map(|item| Finding {
+            code: item.code,
+            line: item.primary.span.line,
+            column: item.primary.span.column + 1,
+            title: &item.title,
+            why: item.why.as_deref(),
+            help: item.help.as_deref(),
+        })
     }
 
     /// The text to show: every finding with its lines and carets, then the count. Holds no colour and no control byte.

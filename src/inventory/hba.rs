@@ -23,13 +23,18 @@ pub(super) fn parse(line: &str) -> Result<HbaRule, String> {
     let database = next("database")?;
     let user = next("role")?;
     let address = if kind == "local" { None } else { Some(next("address")?) };
-    if let Some(address) = &address {
-        check_address(address)?;
-    }
-    let mut method = next("method")?;
-    if method.starts_with(|c: char| c.is_ascii_digit()) {
+    let method = next("method");
+    if method.as_ref().is_ok_and(|method| method.parse::<Ipv4Addr>().is_ok()) {
         return Err("a netmask of its own is not offered; write the prefix length, such as 10.0.0.0/8".to_owned());
     }
+    if let Some(address) = &address {
+        // Five words are needed; with four, the last one stands in the address's place.
+        if method.is_err() && !address.contains('/') {
+            return Err("its address is missing".to_owned());
+        }
+        check_address(address)?;
+    }
+    let mut method = method?;
     for option in fields {
         if !option.contains('=') {
             return Err(format!("`{option}` stands behind the method and is no option (`name=value`)"));

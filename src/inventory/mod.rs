@@ -28,7 +28,7 @@ mod tree;
 use std::path::Path;
 
 pub use code::Code;
-pub use diagnostic::Diagnostics;
+pub use diagnostic::{Diagnostics, Finding};
 pub use loader::{SecretError, load, read_secrets};
 pub use schema::{json_schema, reference};
 pub use secrets_file::new_secrets_file;
@@ -53,11 +53,15 @@ fn parse_at(text: &str, shown: &Path, file: &Path) -> Result<Cluster, Diagnostic
         return Err(Diagnostics::new(shown, "", problems));
     }
     let mut shaper = Shaper { problems, ..Shaper::default() };
-    let cluster = tree::read(text, &mut shaper.problems)
-        .and_then(|tree| shaper.value(&tree, &Kind::Section(INVENTORY), ""))
-        .and_then(|root| build::cluster(&root, file));
+    let root =
+        tree::read(text, &mut shaper.problems).and_then(|tree| shaper.value(&tree, &Kind::Section(INVENTORY), ""));
+    let cluster = root.as_ref().and_then(|root| build::cluster(root, file));
+    let Shaper { mut problems, refused } = shaper;
+    if let (Some(root), Some(cluster)) = (&root, &cluster) {
+        problems.extend(rules::check(root, cluster, &refused));
+    }
     match cluster {
-        Some(cluster) if shaper.problems.is_empty() => Ok(cluster),
-        _ => Err(Diagnostics::new(shown, text, shaper.problems)),
+        Some(cluster) if problems.is_empty() => Ok(cluster),
+        _ => Err(Diagnostics::new(shown, text, problems)),
     }
 }

@@ -1,13 +1,18 @@
 //! One PostgreSQL parameter of the inventory: its name and its value as written, nothing interpreted but on and off.
 
 use super::diagnostic::{Code, Diagnostic};
-use super::secret_words::is_secret_key;
+use super::secret_words::{holds_password, is_secret_parameter};
 use super::text::is_forbidden;
 use super::tree::{Entry, Node, show};
 use crate::cluster::{Identifier, ParameterValue};
 
 /// Reads an entry, or says what is wrong with its name or value.
-pub(super) fn read(entry: &Entry, path: &str) -> Result<ParameterValue, Diagnostic> {
+pub(super) fn read(entry: &Entry, path: &str) -> Result<ParameterValue, Box<Diagnostic>> {
+    check(entry, path).map_err(Box::new)
+}
+
+#[expect(clippy::result_large_err, reason = "boxed by the only caller")]
+fn check(entry: &Entry, path: &str) -> Result<ParameterValue, Diagnostic> {
     let name = &entry.key;
     if let Err(error) = Identifier::parameter(name) {
         let lower = name.to_ascii_lowercase();
@@ -30,7 +35,7 @@ pub(super) fn read(entry: &Entry, path: &str) -> Result<ParameterValue, Diagnost
             .why("a parameter that takes several takes them as one text, with commas")
             .help("write them in one line: 'pg_stat_statements, auto_explain'"));
     };
-    if is_secret_key(name) && !name.starts_with("password_encryption") || text.contains("password=") {
+    if is_secret_parameter(name) || holds_password(text) {
         return Err(Diagnostic::new(
             Code::LITERAL_SECRET,
             span,

@@ -1,6 +1,7 @@
 //! Findings as text: the source line, a caret under the place, and what to do. Safe to print: nothing in it moves a
 //! terminal's cursor or turns text around, and a line that seems to hold a password is shown without it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -11,13 +12,15 @@ use super::tree::Span;
 
 /// Columns of a source line that are shown.
 const WIDEST: usize = 110;
+/// Characters of a source line that are kept for showing; places behind them are named by number alone.
+const LONGEST: usize = 2000;
 /// Findings that are shown in full.
 const MOST: usize = 200;
 
 /// Renders all findings.
 pub(super) fn render(file: &Path, text: &str, items: &[Diagnostic]) -> String {
-    let mut lines = split_lines(text);
-    for span in items.iter().filter(|item| item.hidden).map(|item| item.primary.span) {
+    let mut lines = lines_of(text, items);
+    for span in items.iter().filter_map(|item| item.hidden) {
         hide(&mut lines, span);
     }
     let file = clean(&file.display().to_string());
@@ -32,28 +35,31 @@ pub(super) fn render(file: &Path, text: &str, items: &[Diagnostic]) -> String {
     out
 }
 
+/// The lines that findings point to, by number, as YAML counts them; without what seems to be a password.
+fn lines_of(text: &str, items: &[Diagnostic]) -> BTreeMap<usize, String> {
+    let labels = items.iter().take(MOST).flat_map(|item| item.others.iter().chain([&item.primary]));
+    let wanted: BTreeSet<usize> = labels.map(|label| label.span.line).collect();
+    if text.is_empty() {
+        return BTreeMap::new();
+    }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n").replace('\r', "\n");
+    text.split('\n')
+        .zip(1..)
+        .filter(|(_, number)| wanted.contains(number))
+        .map(|(line, number)| (number, super::secret_words::mask(&line.chars().take(LONGEST).collect::<String>())))
+        .collect()
+}
+
 /// Replaces what stands at a place by asterisks.
-fn hide(lines: &mut [String], span: Span) {
-    for number in span.line..=span.end_line.max(span.line) {
-        let Some(line) = lines.get_mut(number.wrapping_sub(1)) else { continue };
-        let from = if number == span.line { span.column } else { 0 };
-        let to = if number == span.end_line { span.end_column } else { usize::MAX };
+fn hide(lines: &mut BTreeMap<usize, String>, span: Span) {
+    for (number, line) in lines.range_mut(span.line..=span.end_line.max(span.line)) {
+        let from = if *number == span.line { span.column } else { 0 };
+        let to = if *number == span.end_line { span.end_column } else { usize::MAX };
         *line = line.chars().enumerate().map(|(at, c)| if (from..to).contains(&at) { '*' } else { c }).collect();
     }
 }
 
-/// The lines as YAML counts them.
-fn split_lines(text: &str) -> Vec<String> {
-    text.strip_prefix('\u{feff}')
-        .unwrap_or(text)
-        .replace("\r\n", "\n")
-        .replace('\r', "\n")
-        .split('\n')
-        .map(str::to_owned)
-        .collect()
-}
-
-fn one(out: &mut String, file: &str, lines: &[String], item: &Diagnostic) {
+fn one(out: &mut String, file: &str, lines: &BTreeMap<usize, String>, item: &Diagnostic) {
     let span = item.primary.span;
     let _ = writeln!(out, "error[{}]: {}", item.code, clean(&item.title));
     let mut labels: Vec<(&Label, char)> = vec![(&item.primary, '^')];
@@ -62,21 +68,21 @@ fn one(out: &mut String, file: &str, lines: &[String], item: &Diagnostic) {
     let width = labels.iter().map(|(label, _)| label.span.line.to_string().len()).max().unwrap_or(1);
     let margin = " ".repeat(width);
     let _ = writeln!(out, "{margin} ┌─ {file}:{}:{}", span.line, span.column + 1);
-    for (index, (label, mark)) in labels.iter().enumerate() {
-        let Some(line) =
-            lines.get(label.span.line.wrapping_sub(1)).filter(|line| !(line.is_empty() && lines.len() == 1))
-        else {
+    let mut before = None;
+    for (label, mark) in labels {
+        let Some(line) = lines.get(&label.span.line) else { continue };
+        if label.span.column >= LONGEST {
             continue;
-        };
-        let (shown, offset, length) = excerpt(line, label);
-        let repeated =
-            index > 0 && labels.get(index - 1).is_some_and(|(before, _)| before.span.line == label.span.line);
-        if !repeated {
-            let _ = writeln!(out, "{:>width$} │ {}", label.span.line, shown.trim_end());
         }
-        let marks = mark.to_string().repeat(length);
-        let _ =
-            writeln!(out, "{}", format!("{margin} │ {}{marks} {}", " ".repeat(offset), clean(&label.text)).trim_end());
+        let excerpt = Excerpt::new(line, label.span);
+        // Two places in one line share it, unless it is so long that they don't fit side by side.
+        if before != Some((label.span.line, excerpt.from)) {
+            let _ = writeln!(out, "{:>width$} │ {}", label.span.line, excerpt.text.trim_end());
+        }
+        before = Some((label.span.line, excerpt.from));
+        let marks = mark.to_string().repeat(excerpt.length);
+        let under = format!("{margin} │ {}{marks} {}", " ".repeat(excerpt.offset), clean(&label.text));
+        let _ = writeln!(out, "{}", under.trim_end());
     }
     for (name, text) in [("why: ", &item.why), ("help:", &item.help)] {
         if let Some(text) = text {
@@ -86,70 +92,49 @@ fn one(out: &mut String, file: &str, lines: &[String], item: &Diagnostic) {
     let _ = writeln!(out, "{margin} = more: quorate explain {}", item.code);
 }
 
-/// The part of a line around a place, with the place's offset and length in terminal columns.
-fn excerpt(line: &str, label: &Label) -> (String, usize, usize) {
-    let span = label.span;
-    let hidden = hide_password(line);
-    let characters: Vec<char> = hidden.chars().collect();
-    let end = if span.end_line > span.line { usize::MAX } else { span.end_column };
-    let mut end = end.min(characters.len()).max(span.column);
-    while end > span.column + 1 && characters.get(end - 1).is_some_and(|c| c.is_whitespace()) {
-        end -= 1;
+/// The part of a line around a place.
+struct Excerpt {
+    /// The text to show.
+    text: String,
+    /// The character of the line at which it begins.
+    from: usize,
+    /// Terminal columns in front of the place.
+    offset: usize,
+    /// Terminal columns of the place.
+    length: usize,
+}
+
+impl Excerpt {
+    fn new(line: &str, span: Span) -> Self {
+        let characters: Vec<char> = line.chars().collect();
+        let column = span.column.min(characters.len());
+        // A long line is cut so that the place stays in view.
+        let from = if column > WIDEST - 30 { column - 40 } else { 0 };
+        let to = characters.len().min(from + WIDEST);
+        let mut end = if span.end_line > span.line { to } else { span.end_column.min(to) }.max(column);
+        while end > column + 1 && characters.get(end - 1).is_some_and(|c| c.is_whitespace()) {
+            end -= 1;
+        }
+        let visible = |range: std::ops::Range<usize>| -> String {
+            characters.get(range).unwrap_or_default().iter().map(|&c| clean_char(c)).collect()
+        };
+        let mut text = if from > 0 { "…".to_owned() } else { String::new() };
+        text.push_str(&visible(from..column));
+        let offset = columns(&text);
+        let place = visible(column..end);
+        let length = columns(&place).max(1);
+        text.push_str(&place);
+        text.push_str(&visible(end..to));
+        if to < characters.len() {
+            text.push('…');
+        }
+        Self { text, from, offset, length }
     }
-    let column = span.column.min(characters.len());
-    // A long line is cut so that the place stays in view.
-    let from = if column > WIDEST - 30 { column - 40 } else { 0 };
-    let visible = |range: std::ops::Range<usize>| -> String {
-        characters.get(range).unwrap_or_default().iter().map(|&c| clean_char(c)).collect()
-    };
-    let mut shown = String::new();
-    if from > 0 {
-        shown.push('…');
-    }
-    shown.push_str(&visible(from..column));
-    let offset = columns(&shown);
-    let place = visible(column..end.max(column));
-    let length = columns(&place).clamp(1, (WIDEST + 10).saturating_sub(offset).max(1));
-    shown.push_str(&place);
-    shown.push_str(&visible(end..characters.len()));
-    if shown.chars().count() > WIDEST + 10 {
-        shown = shown.chars().take(WIDEST + 10).chain(['…']).collect();
-    }
-    (shown, offset, length)
 }
 
 /// Width in terminal columns; full-width characters take two.
 fn columns(text: &str) -> usize {
     text.chars().map(|c| c.width().unwrap_or(0)).sum()
-}
-
-/// Replaces what follows a key that looks like a password's, keeping the length so that carets stay right.
-fn hide_password(line: &str) -> String {
-    let lower = line.to_ascii_lowercase();
-    let mut out = line.to_owned();
-    for word in super::secret_words::SECRET_WORDS {
-        let mut from = 0;
-        while let Some(at) = lower.get(from..).and_then(|rest| rest.find(word)).map(|at| at + from) {
-            from = at + word.len();
-            let Some(rest) = lower.get(from..) else { break };
-            // The word may be the beginning or the end of a longer key (`superuser_password`, `password_file`).
-            let key_end = rest.find([':', '=']).filter(|&end| rest.get(..end).is_some_and(is_key_tail));
-            let Some(value_at) = key_end.map(|end| from + end + 1) else { continue };
-            let Some(value) = out.get(value_at..) else { continue };
-            if value.trim_start().starts_with(['{', '#', '[']) || value.trim().is_empty() {
-                continue;
-            }
-            let masked: String = value.chars().map(|c| if c == ' ' { ' ' } else { '*' }).collect();
-            out.truncate(value_at);
-            out.push_str(&masked);
-            return out;
-        }
-    }
-    out
-}
-
-fn is_key_tail(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'' | ' '))
 }
 
 /// Text without characters that a terminal would obey or that turn text around.

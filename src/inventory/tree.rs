@@ -12,7 +12,7 @@ use super::diagnostic::{Code, Diagnostic};
 /// Levels of nesting that an inventory may have; the deepest key of the schema is at 6.
 const MAX_DEPTH: usize = 24;
 /// Values that an inventory may have.
-const MAX_VALUES: usize = 50_000;
+const MAX_VALUES: usize = 10_000;
 
 /// A place in the text. Lines count from 1, columns (in characters) from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -86,6 +86,17 @@ impl Tree {
     /// Whether nothing was written: `key:` alone, `~` or `null`.
     pub(super) fn is_empty(&self) -> bool {
         matches!(&self.node, Node::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// From its beginning to the end of the last value in it.
+    pub(super) fn extent(&self) -> Span {
+        let last = match &self.node {
+            Node::Scalar { .. } => None,
+            Node::List(items) => items.last(),
+            Node::Map(entries) => entries.last().map(|entry| &entry.value),
+        };
+        let end = last.map_or(self.span, Self::extent);
+        Span { end_line: end.end_line, end_column: end.end_column, ..self.span }
     }
 
     /// A word for what it is, with its article.
@@ -290,6 +301,15 @@ fn syntax(text: &str, marker: Marker, info: &str) -> Diagnostic {
         return problem
             .why("braces open a mapping in YAML")
             .help("nothing is replaced in an inventory; write the value itself");
+    }
+    let before = span.line.checked_sub(2).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+    for (number, line) in [(span.line, line), (span.line.saturating_sub(1), before)] {
+        if let Some((key, value)) = line.trim_start().split_once(':')
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            && value.starts_with(|c: char| !c.is_whitespace() && c != ':')
+        {
+            return problem.help(format!("write a blank behind the colon in line {number}: `{key}: …`"));
+        }
     }
     problem.help("look at this line and the one above: indentation, a missing `:` or an open quote")
 }

@@ -84,6 +84,18 @@ impl Kind {
     /// What to write for the key.
     pub(super) fn how_to_write(&self, key: &str) -> String {
         match self {
+            Self::Section(fields) if key.is_empty() => {
+                let keys: Vec<&str> = fields.iter().filter(|field| field.required).map(|field| field.key).collect();
+                format!("write {} at the beginning of a line each, and their values behind a colon", keys.join(", "))
+            }
+            Self::Section(fields) if key.ends_with(']') => {
+                let keys: Vec<String> = fields
+                    .iter()
+                    .filter(|field| field.required)
+                    .map(|field| format!("{}: {}", field.key, field.example))
+                    .collect();
+                format!("write each as `- {{{}}}`", keys.join(", "))
+            }
             Self::Section(fields) => {
                 let keys: Vec<&str> = fields.iter().map(|field| field.key).collect();
                 format!("write `{key}:` and below it, indented, any of {}", keys.join(", "))
@@ -92,6 +104,9 @@ impl Kind {
             Self::Short(short, fields) => {
                 let example = fields.iter().find(|field| field.key == *short).map_or("", |field| field.example);
                 format!("write `{key}: {example}`, or a mapping with `{short}`")
+            }
+            Self::List(Self::Text(Word::Argument)) => {
+                "write a list of words: `command: [pass, show, pg/app]`".to_owned()
             }
             Self::List(_) => format!("write `{key}:` and below it one line for each, beginning with `- `"),
             Self::Bool => format!("write `{key}: on` or `{key}: off`"),

@@ -1,5 +1,6 @@
 //! The one table of an inventory's keys: it drives reading, unknown keys, the JSON Schema and docs/inventory.md.
 
+mod components;
 mod fields;
 mod json;
 mod kind;
@@ -11,5 +12,5 @@ pub(super) use fields::INVENTORY;
 pub use json::json_schema;
 pub(super) use kind::{Field, Kind};
 pub use reference::reference;
-pub(super) use shape::{Data, Shaper, Value};
+pub(super) use shape::{Data, Shaper, Value, closest};
 pub(super) use words::Word;

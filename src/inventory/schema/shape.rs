@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 use similar::get_close_matches;
 
 use super::{Field, Kind, Word};
-use crate::cluster::ParameterValue;
+use crate::cluster::{ParameterValue, SecretName};
 use crate::inventory::diagnostic::{Code, Diagnostic};
 use crate::inventory::quantity;
 use crate::inventory::secret_words::is_secret_key;
 use crate::inventory::tree::{Entry, Node, Span, Tree, show};
+
+/// Findings after which no more guesses are made at what was meant; comparing words takes time.
+const MOST_GUESSES: usize = 50;
 
 /// A value that fits its row of the table.
 #[derive(Debug, Clone)]
@@ -59,6 +62,9 @@ impl Shaper {
     }
 
     fn data(&mut self, tree: &Tree, kind: &Kind, path: &str) -> Option<Data> {
+        if is_open_braces(tree, &self.problems) {
+            return None;
+        }
         if is_template(tree) {
             self.problems.push(
                 Diagnostic::new(
@@ -109,15 +115,15 @@ impl Shaper {
     fn wrong_type(&mut self, tree: &Tree, kind: &Kind, path: &str) -> Option<Data> {
         let key = path.rsplit('.').next().unwrap_or(path);
         let literal = matches!(kind, Kind::Section(_)) && (is_secret_key(key) || path.starts_with("secrets."));
-        if let (true, Node::Scalar { .. }) = (literal, &tree.node) {
-            self.literal_secret(tree.span, path);
+        if literal {
+            self.literal_secret(tree.extent(), path);
             return None;
         }
         self.problems.push(
             Diagnostic::new(
                 Code::WRONG_TYPE,
                 tree.span,
-                format!("`{path}` takes {}, not {}", kind.what(), tree.kind()),
+                format!("{} takes {}, not {}", owner(path), kind.what(), tree.kind()),
             )
             .help(kind.how_to_write(key)),
         );
@@ -126,16 +132,20 @@ impl Shaper {
 
     /// Reports a secret that stands in the file; its value is in no message.
     fn literal_secret(&mut self, span: Span, path: &str) {
-        let name = match path.rsplit_once('.') {
-            Some(("secrets", name)) => name.to_owned(),
-            _ => "role_NAME".to_owned(),
+        let place = match path.rsplit_once('.') {
+            Some(("secrets", name)) => format!(" as `{name}: …`"),
+            Some((role, "password")) if role.contains(".roles[") => " as `role_NAME: …`".to_owned(),
+            _ => {
+                let keys: Vec<String> = SecretName::BUILT_IN.iter().map(SecretName::key).collect();
+                format!(" under its key ({}, or role_NAME for a role)", keys.join(", "))
+            }
         };
         self.problems.push(
             Diagnostic::new(Code::LITERAL_SECRET, span, format!("`{path}` holds a secret in clear text"))
                 .hide()
                 .why("inventories are shared and committed; who reads this file could log in")
                 .help(format!(
-                    "move it to the secrets file (0600, beside the inventory) as `{name}: …` and delete the key here; or write \
+                    "move it to the secrets file (0600, beside the inventory){place} and delete the key here; or write \
                      {{file: PATH}}, {{env_file: VARIABLE}} or {{command: [WORD, …]}}. If this file was ever committed, change the secret"
                 )),
         );
@@ -157,9 +167,8 @@ impl Shaper {
         for field in fields.iter().filter(|field| field.required) {
             if !entries.iter().any(|entry| entry.key == field.key) {
                 let path_of_key = join(path, field.key);
-                let owner = if path.is_empty() { "the inventory".to_owned() } else { format!("`{path}`") };
                 self.problems.push(
-                    Diagnostic::new(Code::MISSING_KEY, span, format!("{owner} has no `{}`", field.key))
+                    Diagnostic::new(Code::MISSING_KEY, span, format!("{} has no `{}`", owner(path), field.key))
                         .why(field.doc)
                         .help(field.kind.how_to_write_required(field)),
                 );
@@ -170,29 +179,29 @@ impl Shaper {
     }
 
     fn unknown_key(&mut self, entry: &Entry, fields: &[Field], path: &str) {
-        if is_secret_key(&entry.key) && matches!(entry.value.node, Node::Scalar { .. }) && !entry.value.is_empty() {
-            self.literal_secret(entry.value.span, path);
+        self.refused.insert(path.to_owned());
+        let known: Vec<&str> = fields.iter().map(|field| field.key).collect();
+        let close = (self.problems.len() < MOST_GUESSES).then(|| closest(&entry.key, &known)).flatten();
+        // A misspelt `pasword` holds a secret too, and so does whatever stands among the secrets.
+        let secret = [Some(entry.key.as_str()), close].into_iter().flatten().any(is_secret_key);
+        if secret && !matches!(entry.value.node, Node::Map(_)) && !entry.value.is_empty() {
+            self.literal_secret(entry.value.extent(), path);
             return;
         }
-        let known: Vec<&str> = fields.iter().map(|field| field.key).collect();
         let help = if entry.key.chars().any(|c| c.is_whitespace() && !c.is_ascii()) {
             "a full-width blank (U+3000) stands in front of it or in it; write ASCII blanks".to_owned()
-        } else if let Some(close) = closest(&entry.key, &known) {
+        } else if let Some(close) = close {
             format!("did you mean `{close}`?")
         } else if let Some(place) = elsewhere(&entry.key) {
             format!("`{}` belongs to {place}", entry.key)
         } else {
             format!("known here: {}", known.join(", "))
         };
-        let owner = path.rsplit_once('.').map_or_else(|| "an inventory".to_owned(), |(owner, _)| format!("`{owner}`"));
-        self.problems.push(
-            Diagnostic::new(
-                Code::UNKNOWN_KEY,
-                entry.key_span,
-                format!("unknown key `{}` in {owner}", show(&entry.key)),
-            )
-            .help(help),
-        );
+        let owner = owner(path.rsplit_once('.').map_or("", |(owner, _)| owner));
+        let title = format!("unknown key `{}` in {owner}", show(&entry.key));
+        let problem = Diagnostic::new(Code::UNKNOWN_KEY, entry.key_span, title).help(help);
+        let among_secrets = path.starts_with("secrets.") || path.contains(".password.");
+        self.problems.push(if among_secrets { problem.hide_at(entry.value.extent()) } else { problem });
     }
 
     fn text(&mut self, span: Span, text: &str, word: Word, path: &str) -> Option<Data> {
@@ -283,7 +292,7 @@ impl Shaper {
                 )),
                 Err(problem) => {
                     self.refused.insert(path);
-                    self.problems.push(problem);
+                    self.problems.push(*problem);
                 }
             }
         }
@@ -291,9 +300,20 @@ impl Shaper {
     }
 }
 
-/// Whether `{{ name }}` stands where a value should: a mapping whose only key is a mapping.
+/// Whether `{{ name }}` without quotes stands there: a mapping whose key was refused for being one itself.
+fn is_open_braces(tree: &Tree, problems: &[Diagnostic]) -> bool {
+    matches!(&tree.node, Node::Map(entries) if entries.is_empty())
+        && problems.iter().any(|problem| problem.code == Code::KEY && problem.primary.span.line == tree.span.line)
+}
+
+/// Whether `{{ name }}` stands in a text.
 fn is_template(tree: &Tree) -> bool {
     matches!(&tree.node, Node::Scalar { text, .. } if text.contains("{{") || text.contains("{%"))
+}
+
+/// The group at a path, as a sentence names it.
+fn owner(path: &str) -> String {
+    if path.is_empty() { "the inventory".to_owned() } else { format!("`{path}`") }
 }
 
 fn quoted(text: &str) -> String {
@@ -321,6 +341,7 @@ pub(in crate::inventory) fn closest<'a>(word: &str, known: &[&'a str]) -> Option
 fn elsewhere(key: &str) -> Option<String> {
     let groups: Vec<String> = super::INVENTORY
         .iter()
+        .filter(|group| group.key != "secrets")
         .filter_map(|group| match group.kind {
             Kind::Section(fields) | Kind::Short(_, fields) | Kind::List(&Kind::Section(fields)) => {
                 fields.iter().any(|field| field.key == key).then(|| format!("`{}:`", group.key))
