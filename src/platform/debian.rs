@@ -141,8 +141,8 @@ impl Platform for Release {
         match daemon {
             // A static program of Go.
             Daemon::Etcd => &[],
-            // The virtual environment links to the system's Python; psycopg finds libpq by itself.
-            Daemon::Patroni => &["python3", "libpq5"],
+            // The virtual environment links to the system's Python; psycopg's wheel brings libpq along.
+            Daemon::Patroni => &["python3"],
             Daemon::Haproxy => self.haproxy_runtime,
             Daemon::Keepalived => &["libsystemd0"],
         }
