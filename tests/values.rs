@@ -95,7 +95,7 @@ fn what_a_format_cannot_hold_is_refused() {
     }
 }
 
-/// What PyYAML (YAML 1.1) takes for a switch if it is not quoted.
+/// What YAML 1.1 takes for a switch if it is not quoted.
 const SWITCHES: [&str; 18] =
     ["y", "Y", "yes", "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "~", "null"];
 
