@@ -14,6 +14,7 @@ pub(super) struct Release {
     packaged_patroni: Option<Version>,
     packaged_keepalived: Version,
     haproxy_runtime: &'static [&'static str],
+    keepalived_runtime: &'static [&'static str],
     systemd: u16,
 }
 
@@ -27,6 +28,7 @@ static BULLSEYE: Release = Release {
     packaged_patroni: None,
     packaged_keepalived: Version::new(2, 1, 5),
     haproxy_runtime: &["libssl1.1", "libpcre2-8-0", "libpcre2-posix2", "libcrypt1", "libsystemd0"],
+    keepalived_runtime: &["libssl1.1", "libsystemd0"],
     systemd: 247,
 };
 
@@ -39,6 +41,7 @@ static BOOKWORM: Release = Release {
     packaged_patroni: Some(Version::new(3, 0, 2)),
     packaged_keepalived: Version::new(2, 2, 7),
     haproxy_runtime: &["libssl3", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
+    keepalived_runtime: &["libssl3", "libsystemd0"],
     systemd: 252,
 };
 
@@ -51,6 +54,7 @@ static TRIXIE: Release = Release {
     packaged_patroni: Some(Version::new(4, 0, 7)),
     packaged_keepalived: Version::new(2, 3, 3),
     haproxy_runtime: &["libssl3t64", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
+    keepalived_runtime: &["libssl3t64", "libsystemd0"],
     systemd: 257,
 };
 
@@ -144,7 +148,8 @@ impl Platform for Release {
             // The virtual environment links to the system's Python; psycopg's wheel brings libpq along.
             Daemon::Patroni => &["python3"],
             Daemon::Haproxy => self.haproxy_runtime,
-            Daemon::Keepalived => &["libsystemd0"],
+            // Its build takes OpenSSL's hashes where it finds them.
+            Daemon::Keepalived => self.keepalived_runtime,
         }
     }
 
