@@ -1,5 +1,7 @@
 //! What is rendered for every node: recorded whole per operating system, and held against the article's faults.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't render has failed")]
+
 mod common;
 
 use std::fmt::Write as _;

@@ -104,8 +104,14 @@ impl Secrets {
         let mut redacted = text.to_owned();
         for secret in self.0.values() {
             // A very short value would blot out ordinary words; such secrets are refused when they are read.
-            if secret.expose().len() >= 8 && redacted.contains(secret.expose()) {
-                redacted = redacted.replace(secret.expose(), "(secret)");
+            if secret.expose().len() < 8 {
+                continue;
+            }
+            // As it is, and as YAML and SQL write it between single quotes.
+            for form in [secret.expose().to_owned(), secret.expose().replace('\'', "''")] {
+                if redacted.contains(&form) {
+                    redacted = redacted.replace(&form, "(secret)");
+                }
             }
         }
         redacted
@@ -122,5 +128,7 @@ mod tests {
         secrets.insert(SecretName::Superuser, Secret::new("canary-0123456789".to_owned()));
         assert!(!format!("{secrets:?}").contains("canary"));
         assert_eq!(secrets.redact("password=canary-0123456789;"), "password=(secret);");
+        secrets.insert(SecretName::Probe, Secret::new("it's-a-canary".to_owned()));
+        assert_eq!(secrets.redact("password: 'it''s-a-canary'"), "password: '(secret)'");
     }
 }

@@ -3,6 +3,7 @@
 //! Every string that a template prints goes through the format's own writer, by the template engine's automatic escaping:
 //! a value that a format can't hold is an error there, never a broken file on a host.
 
+use std::fmt::Write as _;
 use std::io::{Error, Result, Write};
 
 use tera::EscapeFn;
@@ -55,9 +56,8 @@ impl Format {
     /// ideographic space in keepalived.conf becomes part of an interface's name.
     pub(super) fn holds(self, character: char) -> bool {
         match character {
-            '\n' => true,
+            '\n' | ' '..='~' => true,
             '\t' => matches!(self, Self::Yaml | Self::Script),
-            ' '..='~' => true,
             // A password may hold any letter; Patroni reads its file as UTF-8 (PYTHONUTF8 in its unit).
             other => self == Self::Yaml && printable(other),
         }
@@ -87,7 +87,7 @@ fn write_unit_word(value: &str, out: &mut dyn Write) -> Result<()> {
     out.write_all(value.replace('%', "%%").as_bytes())
 }
 
-/// A YAML string: always in single quotes, because PyYAML (YAML 1.1) reads `on`, `no`, `1_000` or `12:34` as something else.
+/// A YAML string: always in single quotes, because Patroni's reader (YAML 1.1) reads `on`, `no`, `1_000` or `12:34` as something else.
 fn write_yaml(value: &str, out: &mut dyn Write) -> Result<()> {
     out.write_all(yaml_string(value)?.as_bytes())
 }
@@ -100,7 +100,7 @@ pub(super) fn yaml_string(value: &str) -> Result<String> {
     Ok(format!("'{}'", value.replace('\'', "''")))
 }
 
-/// Whether PyYAML takes a character inside a single-quoted line as itself: no control character, no other kind of line break
+/// Whether Patroni's YAML reader takes a character inside a single-quoted line as itself: no control character, no other kind of line break
 /// (NEL, LS, PS), no byte order mark, nothing outside the ranges that YAML calls printable.
 fn printable(character: char) -> bool {
     matches!(character, ' '..='~' | '\u{a0}'..='\u{2027}' | '\u{202a}'..='\u{d7ff}' | '\u{e000}'..='\u{fefe}'
@@ -131,21 +131,26 @@ fn write_block(value: &serde_json::Value, indent: usize, text: &mut String) -> R
             for (key, value) in map {
                 let key = yaml_string(key)?;
                 if is_scalar(value) {
-                    text.push_str(&format!("{pad}{key}: {}\n", scalar(value)?));
+                    line(text, &format_args!("{pad}{key}: {}", scalar(value)?));
                 } else {
-                    text.push_str(&format!("{pad}{key}:\n"));
+                    line(text, &format_args!("{pad}{key}:"));
                     write_block(value, indent + 2, text)?;
                 }
             }
         }
         serde_json::Value::Array(items) => {
             for item in items {
-                text.push_str(&format!("{pad}- {}\n", scalar(item)?));
+                line(text, &format_args!("{pad}- {}", scalar(item)?));
             }
         }
-        other => text.push_str(&format!("{pad}{}\n", scalar(other)?)),
+        other => line(text, &format_args!("{pad}{}", scalar(other)?)),
     }
     Ok(())
+}
+
+/// Appends a line. Writing to a `String` can't fail.
+fn line(text: &mut String, content: &std::fmt::Arguments) {
+    let _ = writeln!(text, "{content}");
 }
 
 /// Whether a value is written on its key's line.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
-use super::desired::{Account, Activation, ComponentName, DesiredNode, File, Service};
+use super::desired::{Account, Activation, Check, ComponentName, DesiredNode, File, Service};
 use super::haproxy::MONITOR_URI;
 use super::inputs::{NodeInputs, RenderError};
 use super::parts::{self, directory};
@@ -52,6 +52,24 @@ pub fn priority(index: usize, nodes: usize) -> u8 {
     u8::try_from(step * nodes.saturating_sub(index).max(1)).unwrap_or(254)
 }
 
+/// Whether `keepalived -t` kills itself when a script runs as another account than root (keepalived issue 2617; 2.1 and 2.2.8
+/// do not).
+fn dies_testing(version: Version) -> bool {
+    version.at_least(2, 2) && version < Version::new(2, 2, 8)
+}
+
+/// keepalived's own test of its file; where it would kill itself, of a copy that differs in the scripts' account alone.
+fn test(program: &str, version: Version) -> Check {
+    if !dies_testing(version) {
+        return parts::check(&[program, "-t", "-f", "{}"]);
+    }
+    let script = format!(
+        "copy=$(mktemp) && sed 's/^\\( *script_user\\) .*/\\1 root/' \"$1\" >\"$copy\" && {program} -t -f \"$copy\"; \
+         result=$?; rm -f \"$copy\"; exit $result"
+    );
+    parts::check(&["/bin/sh", "-c", &script, "quorate", "{}"])
+}
+
 /// What a node shall hold for keepalived.
 pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<DesiredNode, RenderError> {
     let cluster = node.inputs.cluster;
@@ -61,7 +79,8 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
     let configuration = Configuration {
         cluster: cluster.name.as_str(),
         node: &node.node.name,
-        reload_check: version.at_least(2, 2),
+        // Introduced with 2.2.0, but it starts keepalived's own test, which does not survive our script before 2.2.8.
+        reload_check: version.at_least(2, 2) && !dies_testing(version),
         interface: node.interface,
         router_id: keepalived.router_id,
         priority: priority(node.index, cluster.nodes.len()),
@@ -103,7 +122,7 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
             file(
                 "/etc/keepalived/keepalived.conf",
                 templates.render("keepalived/keepalived.conf", &configuration)?,
-                Some(parts::check(&[program, "-t", "-f", "{}"])),
+                Some(test(program, version)),
                 Activation::Reload,
             ),
             parts::unit(node, ComponentName::Keepalived, templates.render("keepalived/keepalived.service", &unit)?),

@@ -2,6 +2,7 @@
 //!
 //! [`desired`] joins what each system wants of each node; adding a system is one file here, its templates, and its line there.
 
+mod conditions;
 mod desired;
 mod etcd;
 mod facts;

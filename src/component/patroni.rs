@@ -17,6 +17,7 @@ pub const RESTAPI_USER: &str = "patroni";
 pub const CONFIGURATION: &str = "/etc/patroni/patroni.yml";
 
 #[derive(Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "Patroni's tags are switches")]
 struct Configuration<'a> {
     cluster: &'a str,
     namespace: String,

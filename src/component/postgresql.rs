@@ -1,4 +1,4 @@
-//! PostgreSQL: its parameters and pg_hba (both reach it through Patroni), its packages and masked units, its roles.
+//! PostgreSQL: its parameters and host rules (both reach it through Patroni), its packages and masked units, its roles.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -230,7 +230,7 @@ fn role(sql: &mut String, name: &str, options: &str, password: &str) {
     );
 }
 
-/// A string constant of SQL. A backslash is itself, because standard_conforming_strings is on; a NUL or a line break is
+/// A string constant of SQL. A backslash is itself, because `standard_conforming_strings` is on; a NUL or a line break is
 /// refused when a secret is read. psql would take `:name` for a variable, but not inside a constant.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))

@@ -1,11 +1,12 @@
 //! The templates: embedded in the program, replaced one by one by those of `--templates DIR`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
 use tera::{Context, Kwargs, State, Tera, TeraResult, Value};
 
+use super::conditions;
 use super::format::{self, Format};
 
 /// A template: its name, which is its path below `templates/`, and its text.
@@ -49,6 +50,16 @@ pub enum TemplateError {
         /// The report.
         report: String,
     },
+    /// A condition asks for something that the template is not given; the engine would take it for false.
+    #[error("templates/{name} asks for `{asked}` in a condition, which it is not given; it is given {}", .given.join(", "))]
+    Condition {
+        /// The template.
+        name: String,
+        /// The name in the condition.
+        asked: String,
+        /// The names there are.
+        given: Vec<String>,
+    },
     /// What came out has a character that the daemon would misread.
     #[error(
         "templates/{name} renders the character {character:?} in line {line}, which its daemon would misread; remove it"
@@ -65,7 +76,14 @@ pub enum TemplateError {
 
 /// All templates, read and ready.
 #[derive(Debug, Clone)]
-pub struct Templates(Arc<BTreeMap<Format, Tera>>);
+pub struct Templates(Arc<Loaded>);
+
+#[derive(Debug)]
+struct Loaded {
+    engines: BTreeMap<Format, Tera>,
+    /// By template: what its conditions ask for.
+    asked: BTreeMap<&'static str, BTreeSet<String>>,
+}
 
 impl Templates {
     /// The names of all templates: their paths below a templates folder.
@@ -97,8 +115,10 @@ impl Templates {
         }
         let mut engines: BTreeMap<Format, Tera> =
             Format::ALL.into_iter().map(|format| (format, engine(format))).collect();
+        let mut asked = BTreeMap::new();
         for (name, text) in EMBEDDED {
             let text = overrides.get(*name).map_or(*text, String::as_str);
+            asked.insert(*name, conditions::asked_names(text));
             if let Some(engine) = engines.get_mut(&Format::of(name)) {
                 engine.add_raw_template(name, text).map_err(|error| TemplateError::Engine {
                     name: (*name).to_owned(),
@@ -107,7 +127,7 @@ impl Templates {
                 })?;
             }
         }
-        Ok(Self(Arc::new(engines)))
+        Ok(Self(Arc::new(Loaded { engines, asked })))
     }
 
     /// Renders one.
@@ -118,8 +138,9 @@ impl Templates {
             report: with_sources(error),
         };
         let format = Format::of(name);
+        self.hold_conditions(name, context)?;
         let context = Context::from_serialize(context).map_err(|error| failed(&error))?;
-        let Some(engine) = self.0.get(&format) else {
+        let Some(engine) = self.0.engines.get(&format) else {
             return Err(TemplateError::Unknown { name: name.to_owned(), known: Vec::new() });
         };
         let text = engine.render(name, &context).map_err(|error| failed(&error))?;
@@ -129,6 +150,20 @@ impl Templates {
             }
         }
         Ok(text)
+    }
+
+    /// Holds the names in a template's conditions against what it is given.
+    fn hold_conditions(&self, name: &str, context: &impl Serialize) -> Result<(), TemplateError> {
+        let Some(asked) = self.0.asked.get(name).filter(|asked| !asked.is_empty()) else { return Ok(()) };
+        let context = serde_json::to_value(context).unwrap_or_default();
+        match asked.iter().find(|asked| !conditions::has(&context, asked)) {
+            None => Ok(()),
+            Some(asked) => Err(TemplateError::Condition {
+                name: name.to_owned(),
+                asked: asked.clone(),
+                given: context.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default(),
+            }),
+        }
     }
 }
 
@@ -163,6 +198,7 @@ fn haproxy_quoted(value: &str, _: Kwargs, _: &State) -> TeraResult<Value> {
 }
 
 /// `{{ value | yaml_block(indent=4) }}`: a whole structure.
+#[expect(clippy::needless_pass_by_value, reason = "the engine's signature of a filter")]
 fn yaml_block(value: Value, kwargs: Kwargs, _: &State) -> TeraResult<Value> {
     let value = serde_json::to_value(&value).map_err(tera::Error::message)?;
     let indent = kwargs.must_get::<usize>("indent")?;

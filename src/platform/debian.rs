@@ -15,6 +15,7 @@ pub(super) struct Release {
     packaged_keepalived: Version,
     haproxy_runtime: &'static [&'static str],
     etcd_build: &'static [&'static str],
+    keepalived_runtime: &'static [&'static str],
     systemd: u16,
 }
 
@@ -29,6 +30,7 @@ static BULLSEYE: Release = Release {
     packaged_keepalived: Version::new(2, 1, 5),
     haproxy_runtime: &["libssl1.1", "libpcre2-8-0", "libpcre2-posix2", "libcrypt1", "libsystemd0"],
     etcd_build: debian_go::BULLSEYE,
+    keepalived_runtime: &["libssl1.1", "libsystemd0"],
     systemd: 247,
 };
 
@@ -42,6 +44,7 @@ static BOOKWORM: Release = Release {
     packaged_keepalived: Version::new(2, 2, 7),
     haproxy_runtime: &["libssl3", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
     etcd_build: debian_go::BOOKWORM,
+    keepalived_runtime: &["libssl3", "libsystemd0"],
     systemd: 252,
 };
 
@@ -55,6 +58,7 @@ static TRIXIE: Release = Release {
     packaged_keepalived: Version::new(2, 3, 3),
     haproxy_runtime: &["libssl3t64", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
     etcd_build: debian_go::TRIXIE,
+    keepalived_runtime: &["libssl3t64", "libsystemd0"],
     systemd: 257,
 };
 
@@ -145,10 +149,11 @@ impl Platform for Release {
         match daemon {
             // A static program of Go.
             Daemon::Etcd => &[],
-            // The virtual environment links to the system's Python; psycopg finds libpq by itself.
-            Daemon::Patroni => &["python3", "libpq5"],
+            // The virtual environment links to the system's Python; psycopg's wheel brings libpq along.
+            Daemon::Patroni => &["python3"],
             Daemon::Haproxy => self.haproxy_runtime,
-            Daemon::Keepalived => &["libsystemd0"],
+            // Its build takes OpenSSL's hashes where it finds them.
+            Daemon::Keepalived => self.keepalived_runtime,
         }
     }
 

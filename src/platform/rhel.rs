@@ -115,7 +115,7 @@ impl Platform for Release {
             Daemon::Patroni if self.python_package == "python3" => &["python3"],
             Daemon::Patroni => &["python3.11"],
             Daemon::Haproxy => &["openssl-libs", "pcre2", "systemd-libs", "libxcrypt"],
-            Daemon::Keepalived => &["systemd-libs"],
+            Daemon::Keepalived => &["openssl-libs", "systemd-libs"],
         }
     }
 

@@ -1,18 +1,18 @@
 //! Clusters for tests: the article's three nodes, five nodes, and the facts of each operating system.
 #![allow(dead_code, reason = "every test file uses another part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use quorate::cluster::InstallMethod;
 use quorate::cluster::{
-    Arch, Artifacts, Cluster, ClusterName, Durability, Etcd, Facts, Haproxy, Interface, Keepalived, Node, NodeName, Os,
-    OsFamily, Patroni, Postgresql, Secret, SecretName, Secrets, Ssh, Tags, Timings, Version, Vip,
+    Arch, Artifacts, Cluster, ClusterName, Durability, Etcd, Facts, Haproxy, InstallMethod, Interface, Keepalived,
+    Node, NodeName, Os, OsFamily, Patroni, Postgresql, Secret, SecretName, Secrets, Ssh, Tags, Timings, Version, Vip,
 };
 
 /// A node with nothing but name and address.
-pub fn node(name: &str, address: &str) -> Node {
+pub(crate) fn node(name: &str, address: &str) -> Node {
     Node {
         name: NodeName::new(name).unwrap(),
         address: address.parse().unwrap(),
@@ -24,7 +24,7 @@ pub fn node(name: &str, address: &str) -> Node {
 }
 
 /// The smallest cluster: the article's addresses, everything else by default.
-pub fn cluster(nodes: u8) -> Cluster {
+pub(crate) fn cluster(nodes: u8) -> Cluster {
     Cluster {
         name: ClusterName::new("ha").unwrap(),
         nodes: (1..=nodes).map(|n| node(&format!("db0{n}"), &format!("192.168.13.{}", address(n)))).collect(),
@@ -48,17 +48,17 @@ fn address(n: u8) -> u8 {
 }
 
 /// An operating system by the key that builds are kept under.
-pub fn os(family: OsFamily, id: &str, version: &str) -> Os {
+pub(crate) fn os(family: OsFamily, id: &str, version: &str) -> Os {
     Os { family, id: id.to_owned(), version: Version::parse(version).unwrap() }
 }
 
 /// Debian of that release.
-pub fn debian(version: &str) -> Os {
+pub(crate) fn debian(version: &str) -> Os {
     os(OsFamily::Debian, "debian", version)
 }
 
 /// The same facts for every node: 4 GiB, the article's interface.
-pub fn facts(cluster: &Cluster, os: &Os) -> BTreeMap<NodeName, Facts> {
+pub(crate) fn facts(cluster: &Cluster, os: &Os) -> BTreeMap<NodeName, Facts> {
     let facts = Facts {
         os: os.clone(),
         arch: Arch::Amd64,
@@ -71,7 +71,7 @@ pub fn facts(cluster: &Cluster, os: &Os) -> BTreeMap<NodeName, Facts> {
 }
 
 /// Every secret that the cluster needs, each with its own value.
-pub fn secrets(cluster: &Cluster) -> Secrets {
+pub(crate) fn secrets(cluster: &Cluster) -> Secrets {
     let mut secrets = Secrets::default();
     let roles = cluster.postgresql.roles.iter().map(|role| SecretName::Role(role.name.as_str().to_owned()));
     for name in SecretName::BUILT_IN.into_iter().chain(roles) {
