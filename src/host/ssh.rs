@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{Child, ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::classify;
@@ -69,7 +70,9 @@ pub async fn connect(node: &Node, folder: &Path, limit: Duration) -> Result<Box<
             return Err(HostError::Unreachable { host, reason });
         }
     };
-    Ok(Box::new(SshTransport { host, session }))
+    let session = Arc::new(session);
+    let holder = hold(&session).await;
+    Ok(Box::new(SshTransport { host, session, holder }))
 }
 
 /// An error with its causes, in one line.
@@ -108,9 +111,17 @@ fn ssh_config(ssh: &Ssh, folder: &Path, host: &str) -> String {
     text
 }
 
+/// Keeps the connection from counting as idle through a long build on another host: a remote `cat` on an open pipe. It ends
+/// with this process, however that ends, and then the connection does too.
+async fn hold(session: &Arc<Session>) -> Option<Child<Arc<Session>>> {
+    let mut cat = Arc::clone(session).arc_command("cat");
+    cat.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().await.ok()
+}
+
 struct SshTransport {
     host: String,
-    session: Session,
+    session: Arc<Session>,
+    holder: Option<Child<Arc<Session>>>,
 }
 
 impl SshTransport {
@@ -177,8 +188,14 @@ impl Transport for SshTransport {
 
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
+            if let Some(mut holder) = self.holder {
+                drop(holder.stdin().take());
+                let _ = holder.wait().await;
+            }
             // A connection that is gone already is what we want.
-            let _ = self.session.close().await;
+            if let Some(session) = Arc::into_inner(self.session) {
+                let _ = session.close().await;
+            }
         })
     }
 }

@@ -1,7 +1,8 @@
 # Arguments, nine a file: path owner group mode size sha256 keep-name check-user check. Standard input: all bytes in a row.
 staged() { printf '%s/.quorate-new-%s' "${1%/*}" "${1##*/}"; }
-all=
-undo() { eval "rm -f $all"; [ -z "${folder:-}" ] || rm -rf "$folder"; }
+all= lent=
+undo() { eval "rm -f $all"; withdraw; [ -z "${folder:-}" ] || rm -rf "$folder"; }
+withdraw() { [ -z "$lent" ] || eval "rm -f $lent"; lent=; }
 give_up() { undo; echo "$1" >&2; exit "$2"; }
 checks=$(mktemp) || exit 1
 trap 'rm -f "$checks"' EXIT
@@ -15,6 +16,10 @@ while [ $# -ge 9 ]; do
     chown "$2:$3" "$new" && chmod "$4" "$new" || give_up "$1: owner $2:$3 or mode $4 could not be set" 81
     sync "$new" || give_up "$1: could not be synced to disk" 81
     [ -z "$9" ] || printf '%s\n%s\n%s\n%s\n' "$1" "$7" "$8" "$9" >>"$checks"
+    if [ "$4" != "${4#*[157]}" ] && [ ! -e "$1" ] && ln "$new" "$1"; then
+        # A program that other files name is lent its place while they are judged, if nothing is there yet.
+        lent="$lent '$(printf %s "$1" | sed "s/'/'\\\\''/g")'"
+    fi
     shift 9
 done
 # Judged once all are there: some name each other.
@@ -29,4 +34,5 @@ while read -r path && read -r keep && read -r user && read -r check; do
     said=$(eval "$check" 2>&1 </dev/null) || give_up "$path: refused by its own check: $said" 80
     [ "$keep" = no ] || { rm -rf "$folder"; folder=; }
 done <"$checks"
+withdraw
 exit 0
