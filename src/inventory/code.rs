@@ -106,6 +106,7 @@ codes! {
     CLUSTER_WIDE = 617, "A parameter that must be equal on all nodes", "Patroni takes it from the cluster's settings alone; a value for one node would have no effect.";
     DURABILITY = 618, "A parameter that gives up what was promised", "Commits that were confirmed could be lost, or a replica could be damaged, whatever `durability` says.";
     UNKNOWN_PARAMETER = 619, "A misspelt parameter", "The name is no parameter of PostgreSQL, and one letter or two away from one. Patroni would drop it with no more than a warning.";
+    ARCHIVE = 620, "Archiving that can't work", "With `archive_mode` on, PostgreSQL keeps every WAL segment until it is archived: without a command the disk fills and the database stops. A command and a library together are refused by PostgreSQL.";
 
     SECRET_SOURCE = 701, "A secret with no or several sources", "A secret is read from one place: `file`, `env_file` or `command`.";
     SECRET_COMMAND = 702, "Not a command", "A command is a list of words, run without a shell: `[pass, show, pg/superuser]`.";

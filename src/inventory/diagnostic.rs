@@ -101,7 +101,7 @@ pub struct Finding<'a> {
 }
 
 /// All that is wrong with one inventory, in the order of its lines.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Diagnostics {
     file: PathBuf,
     text: String,
@@ -148,6 +148,13 @@ impl Diagnostics {
 }
 
 impl std::fmt::Display for Diagnostics {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.render())
+    }
+}
+
+impl std::fmt::Debug for Diagnostics {
+    /// As rendered: the text itself may hold a secret that must not get into a log.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.render())
     }

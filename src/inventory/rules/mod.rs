@@ -3,6 +3,7 @@
 //! Rules run although other values were refused, so that one run shows everything. A rule never judges a value that was
 //! refused: the default that stands in for it would be blamed for what nobody wrote.
 
+mod archive;
 mod connections;
 mod databases;
 mod folders;
@@ -47,6 +48,7 @@ pub(super) fn check(root: &Value, cluster: &Cluster, refused: &BTreeSet<String>)
         timings::check,
         versions::check,
         parameters::check,
+        archive::check,
         connections::check,
         hba::check,
         databases::check,

@@ -12,11 +12,11 @@ use crate::inventory::schema::{Data, Value};
 use crate::inventory::tree::{Span, show};
 
 /// One parameter as it is written.
-struct Written {
-    name: String,
+pub(super) struct Written {
+    pub(super) name: String,
     name_span: Span,
-    value: ParameterValue,
-    span: Span,
+    pub(super) value: ParameterValue,
+    pub(super) span: Span,
     /// Whether it stands at a node.
     of_node: bool,
 }
@@ -44,9 +44,14 @@ pub(super) fn check(context: &mut Context<'_>) {
     }
 }
 
+/// The cluster's parameters.
+pub(super) fn of_cluster(context: &Context<'_>) -> Vec<Written> {
+    read(get(Some(context.root), "postgresql"), false)
+}
+
 /// A whole number among the cluster's parameters, with its place.
 pub(super) fn number(context: &Context<'_>, name: &str) -> Option<(i64, Span)> {
-    let parameters = read(get(Some(context.root), "postgresql"), false);
+    let parameters = of_cluster(context);
     let parameter = parameters.iter().find(|parameter| parameter.name == name)?;
     Some((integer(&parameter.value)?, parameter.span))
 }
@@ -86,7 +91,7 @@ fn text(value: &ParameterValue) -> String {
     }
 }
 
-fn is_off(value: &ParameterValue) -> bool {
+pub(super) fn is_off(value: &ParameterValue) -> bool {
     matches!(text(value).as_str(), "off" | "no" | "false" | "0")
 }
 

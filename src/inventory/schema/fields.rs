@@ -210,7 +210,7 @@ const POSTGRESQL: &[Field] = &[
     optional(
         "hba",
         Kind::List(&Kind::Text(Word::Hba)),
-        "(the roles from the VIP's subnet)",
+        "[]",
         "[host app app 10.0.0.0/8 scram-sha-256]",
         "Lines of pg_hba.conf that follow quorate's own: `host DATABASE USER ADDRESS METHOD`.",
     ),
