@@ -60,8 +60,9 @@ impl LabName {
 
     /// Eight hexadecimal digits that stand for the name where only a few characters fit.
     pub(super) fn short(&self) -> String {
-        let digest = Sha256::digest(self.0.as_bytes());
-        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        let digest: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        let start = digest.first_chunk().copied().unwrap_or_default();
+        format!("{:08x}", u32::from_be_bytes(start))
     }
 }
 
