@@ -49,8 +49,11 @@ fn group(hierarchy: &Path, name: &LabName, node: Option<&str>) -> PathBuf {
     node.map_or_else(|| lab.clone(), |node| lab.join(node))
 }
 
-/// Makes the groups of a host; their folders.
+/// Makes the groups of a host that does not run; their folders.
+///
+/// They are new each time: in a group that was killed as a whole once, the kernel kills what a later systemd starts there.
 pub(super) fn of_host(name: &LabName, node: &str) -> Result<Vec<PathBuf>, Error> {
+    remove(name, Some(node))?;
     let mut groups = Vec::new();
     for hierarchy in hierarchies() {
         let lab = group(&hierarchy, name, None);
@@ -117,22 +120,30 @@ pub(super) fn end(name: &LabName, node: Option<&str>, others: &dyn Fn() -> Vec<P
     Err(Error::Undead { name: name.to_string(), count: pids.len(), pids: pids.join(", ") })
 }
 
-/// Removes the lab's groups, which must be empty; whether there were any.
-pub(super) fn remove(name: &LabName) -> Result<bool, Error> {
+/// Removes a lab's groups (or those of one of its hosts), which must be empty; whether there were any.
+pub(super) fn remove(name: &LabName, node: Option<&str>) -> Result<bool, Error> {
     let mut removed = false;
     for hierarchy in hierarchies() {
         let mut failure = None;
-        visit(&group(&hierarchy, name, None), &mut |group| {
-            removed = true;
-            if let Err(error) = fs::remove_dir(group) {
-                failure = Some(file("cannot remove the cgroup", group)(error));
-            }
-        });
+        let mut attempt = || {
+            failure = None;
+            visit(&group(&hierarchy, name, node), &mut |group| {
+                removed = true;
+                if let Err(error) = fs::remove_dir(group) {
+                    failure = Some(file("cannot remove the cgroup", group)(error));
+                }
+            });
+            failure.is_none().then_some(())
+        };
+        // A process that was just killed may hold its group for a moment.
+        wait::until(KILL_LIMIT, KILL_INTERVAL, &mut attempt);
         if let Some(error) = failure {
             return Err(error);
         }
-        // Fails, rightly, while another lab is there.
-        let _ = fs::remove_dir(hierarchy.join(TOP));
+        if node.is_none() {
+            // Fails, rightly, while another lab is there.
+            let _ = fs::remove_dir(hierarchy.join(TOP));
+        }
     }
     Ok(removed)
 }

@@ -24,7 +24,7 @@ pub fn down(name: &LabName, purge: bool, event: &dyn Fn(&Event)) -> Result<(), E
         files::unmount_below(&folder)?;
         told(mounted, "mounts");
         told(network::remove(name)?, "network");
-        told(cgroup::remove(name)?, "cgroups");
+        told(cgroup::remove(name, None)?, "cgroups");
         let there = folder.exists();
         files::remove_folder(&folder)?;
         told(there, &folder.display().to_string());
