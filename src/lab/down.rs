@@ -1,5 +1,6 @@
 //! Removes a lab, whole or half-built: processes, mounts, network, cgroups, folder. What isn't there is passed over.
 
+use super::error::file;
 use super::lock::Lock;
 use super::process;
 use super::spec::{LabName, all_labs, labs_folder};
@@ -25,9 +26,7 @@ pub fn down(name: &LabName, purge: bool, event: &dyn Fn(&Event)) -> Result<(), E
         told(mounted, "mounts");
         told(network::remove(name)?, "network");
         told(cgroup::remove(name, None)?, "cgroups");
-        let there = folder.exists();
-        files::remove_folder(&folder)?;
-        told(there, &folder.display().to_string());
+        told(remove_folder(name)?, &folder.display().to_string());
         network::restore_forwarding()?;
     }
     if purge {
@@ -41,4 +40,17 @@ pub fn down(name: &LabName, purge: bool, event: &dyn Fn(&Event)) -> Result<(), E
         event(&Event::NothingThere { name: name.to_string() });
     }
     Ok(())
+}
+
+/// Removes the lab's folder, on which nothing may be mounted any more; whether it was there.
+fn remove_folder(name: &LabName) -> Result<bool, Error> {
+    let (folder, removed) = (name.folder(), name.removed_folder());
+    // What an interrupted removal left.
+    files::unmount_below(&removed)?;
+    files::remove_folder(&removed)?;
+    match std::fs::rename(&folder, &removed) {
+        Ok(()) => files::remove_folder(&removed).map(|()| true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(file("cannot rename", &folder)(error)),
+    }
 }

@@ -48,6 +48,11 @@ impl LabName {
         labs_folder().join(format!(".{}.lock", self.0))
     }
 
+    /// What the folder is called while it is being removed: an interrupted removal must not leave half a lab that looks whole.
+    pub(super) fn removed_folder(&self) -> PathBuf {
+        labs_folder().join(format!(".{}.removed", self.0))
+    }
+
     /// The lab's network namespace.
     pub(super) fn namespace(&self) -> String {
         format!("ql-{}", self.0)

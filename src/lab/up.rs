@@ -45,6 +45,7 @@ pub fn up(request: &UpRequest<'_>, event: &(dyn Fn(&Event) + Sync)) -> Result<La
     files::make_folder(&labs_folder(), 0o700)?;
     let _lock = Lock::take(&request.name.lock_file())?;
     machine::need_programs(event)?;
+    files::remove_folder(&request.name.removed_folder())?;
     let lab = record(request, event)?;
     ssh::ensure(&lab)?;
     write_inventory(&lab, &request.secrets)?;
