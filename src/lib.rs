@@ -10,6 +10,14 @@
 //!
 //! Who may import whom is a table in `ARCHITECTURE.md`; `tests/rooms.rs` holds the code against it.
 
+pub mod apply;
+pub mod artifact;
 pub mod cluster;
 pub mod component;
+pub mod host;
+pub mod inventory;
 pub mod lab;
+pub mod plan;
+pub mod platform;
+pub mod report;
+pub mod verify;

@@ -41,7 +41,7 @@ impl fmt::Display for Os {
 pub enum Arch {
     /// x86-64.
     Amd64,
-    /// AArch64.
+    /// `AArch64`.
     Arm64,
 }
 

@@ -4,12 +4,14 @@
 //! rules that need two values to judge live in `inventory::rules`. What only a host can tell (its memory, the interface
 //! that carries the VIP) is [`Facts`]; what nobody may read is [`Secret`].
 
+mod digest;
 mod facts;
 mod name;
 mod secret;
 mod settings;
 mod version;
 
+pub use digest::{hex, sha256};
 pub use facts::{Arch, Facts, Os, OsFamily};
 pub use name::{ClusterName, Identifier, Interface, InvalidName, Namespace, NodeName};
 pub use secret::{Secret, SecretName, SecretSource, Secrets};

@@ -84,6 +84,23 @@ name!(
     |text| checked(text, 63, "a letter or digit", |c| c.is_ascii_alphanumeric(), |c| matches!(c, '-' | '_'))
 );
 
+impl Identifier {
+    /// Checks the name of a parameter: an identifier, or one of an extension with a dot (`pg_stat_statements.max`).
+    ///
+    /// # Errors
+    /// [`InvalidName`] says which character or length is not allowed.
+    pub fn parameter(text: &str) -> Result<Self, InvalidName> {
+        let parts = match text.split_once('.') {
+            Some((extension, name)) => [Some(extension), Some(name)],
+            None => [Some(text), None],
+        };
+        for part in parts.into_iter().flatten() {
+            Self::new(part)?;
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
 /// Holds `text` against the alphabet: `first` for every character, `more` allowed after the first one too.
 fn checked(
     text: &str,
@@ -119,6 +136,17 @@ mod tests {
         for good in ["db01", "pg-1", "a", "1"] {
             assert!(NodeName::new(good).is_ok(), "{good:?} was refused");
         }
+    }
+
+    #[test]
+    fn parameters_of_extensions_have_one_dot() {
+        for good in ["work_mem", "pg_stat_statements.max"] {
+            assert!(Identifier::parameter(good).is_ok(), "{good:?} was refused");
+        }
+        for bad in ["", ".", "a.", ".a", "a.b.c", "Work_mem", "a b", "a'"] {
+            assert!(Identifier::parameter(bad).is_err(), "{bad:?} was accepted");
+        }
+        assert!(Identifier::new("a.b").is_err());
     }
 
     #[test]

@@ -82,12 +82,13 @@ pub struct Ssh {
     pub key: Option<PathBuf>,
     /// An ssh configuration file to read instead of the user's own.
     pub config: Option<PathBuf>,
-    /// The host's public key (`ssh-ed25519 AAAA…`): pinned here, known_hosts is not asked.
+    /// The host's public key (`ssh-ed25519 AAAA…`): pinned here, `known_hosts` is not asked.
     pub host_key: Option<String>,
 }
 
 /// Patroni's tags of a member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent switches of Patroni, each with its own name there")]
 pub struct Tags {
     /// Never becomes leader.
     pub nofailover: bool,

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use sha2::{Digest, Sha256};
-
-use crate::cluster::{InstallMethod, NodeName, Secrets, Version};
+use crate::cluster::{InstallMethod, NodeName, Secrets, Version, sha256};
 
 /// One of the five systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -138,7 +136,7 @@ impl Content {
 
     /// The sum that `sha256sum` prints on the host, in lower-case hexadecimal digits.
     pub fn sha256(&self) -> String {
-        hex(&Sha256::digest(self.0.as_bytes()))
+        sha256(self.0.as_bytes())
     }
 }
 
@@ -146,12 +144,6 @@ impl fmt::Debug for Content {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Content({} bytes)", self.0.len())
     }
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|half| char::from(DIGITS[usize::from(half)])).collect()
 }
 
 /// A command that judges a file on its host: 0 means good. `{}` stands for the candidate's path.

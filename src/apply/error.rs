@@ -1,0 +1,128 @@
+//! Why a run stopped, and what state it left behind.
+
+use std::fmt::Write as _;
+
+use crate::artifact::ArtifactError;
+use crate::component::RenderError;
+use crate::host::HostError;
+use crate::verify::Finding;
+
+/// A step that ended badly on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepFailure {
+    /// The host.
+    pub host: String,
+    /// What was tried.
+    pub step: String,
+    /// The exit code.
+    pub code: i32,
+    /// The last lines it said.
+    pub said: String,
+}
+
+/// Why a run stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// Hosts that could not be asked; nothing was changed.
+    #[error("{}", lines(.0))]
+    Hosts(Vec<HostError>),
+    /// What the inventory says can't be rendered for these hosts; nothing was changed.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The cluster may not be installed here; nothing was changed.
+    #[error("the preflight found {} reasons not to go on; nothing was changed", .0.len())]
+    Refused(Vec<Finding>),
+    /// A download or the cache failed; nothing was changed.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// A build failed; nothing was activated.
+    #[error("building {program} failed on {}: exit code {}", .failure.host, .failure.code)]
+    Build {
+        /// What was to be built.
+        program: String,
+        /// Where and how it failed.
+        failure: StepFailure,
+    },
+    /// A file was refused by its own daemon; nothing was activated.
+    #[error("{}: a file was refused by its own daemon's check; nothing was activated", .0.host)]
+    Check(StepFailure),
+    /// A step failed after the first change.
+    #[error("{}: {} failed with exit code {}", .0.host, .0.step, .0.code)]
+    Step(StepFailure),
+    /// A host was lost after the first change.
+    #[error("{0}")]
+    Lost(HostError),
+    /// The cluster did not become as wanted in time.
+    #[error("{until} did not come true within {seconds} s")]
+    Gate {
+        /// What was waited for.
+        until: String,
+        /// The limit.
+        seconds: u64,
+        /// What was not so.
+        missing: Vec<Finding>,
+        /// The last lines of the journals concerned.
+        journal: String,
+    },
+    /// Our own fault.
+    #[error("unexpected: {0}")]
+    Bug(String),
+}
+
+fn lines(errors: &[HostError]) -> String {
+    let mut text = String::new();
+    for (index, error) in errors.iter().enumerate() {
+        let _ = write!(text, "{}{error}", if index > 0 { "\n" } else { "" });
+    }
+    text
+}
+
+impl ApplyError {
+    /// The process's exit code: the table in `docs/exit-codes.md`.
+    pub const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Render(_) => 2,
+            Self::Hosts(_) => 4,
+            Self::Refused(_) => 5,
+            Self::Artifact(_) => 7,
+            Self::Build { .. } | Self::Check(_) => 8,
+            Self::Step(_) | Self::Lost(_) | Self::Gate { .. } => 9,
+            Self::Bug(_) => 1,
+        }
+    }
+
+    /// What to do next, one line each.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Hosts(errors) => {
+                let mut hints: Vec<String> = errors.iter().map(HostError::hint).collect();
+                hints.dedup();
+                hints
+            }
+            Self::Render(_) => vec!["mend the inventory and try `quorate render -o DIR`".to_owned()],
+            Self::Refused(_) => vec!["mend what is named above, then run `quorate check` again".to_owned()],
+            Self::Artifact(error) => vec![error.hint().to_owned()],
+            Self::Build { .. } => {
+                vec!["nothing was activated on any host; mend the cause and run `quorate apply` again".to_owned()]
+            }
+            Self::Check(_) => vec![
+                "the live files are as before; mend the inventory or template, then run `quorate apply` again"
+                    .to_owned(),
+            ],
+            Self::Step(_) | Self::Lost(_) | Self::Gate { .. } => {
+                vec!["mend the cause, then run `quorate apply` again: it looks first and goes on from there".to_owned()]
+            }
+            Self::Bug(_) => vec!["please report this with the command and its output".to_owned()],
+        }
+    }
+
+    /// What the failing program or daemon said, if anything.
+    pub fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => Some(&failure.said),
+            Self::Gate { journal, .. } => Some(journal),
+            _ => None,
+        }
+    }
+}

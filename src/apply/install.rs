@@ -1,0 +1,161 @@
+//! Brings everything a host lacks, on all hosts at once, up to files that stand checked beside their places.
+
+use std::time::Duration;
+
+use super::build::Programs;
+use super::{ApplyError, Run, failure, on_all, step};
+use crate::component::{CheckStage, File};
+use crate::host::{CHECK_FAILED, Candidate, Command, Host, discard, stage};
+use crate::plan::NodePlan;
+use crate::platform;
+
+const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
+
+/// Marks the host as this cluster's, before the first thing is made on it that another run could take for foreign.
+const CLAIM: &str =
+    r#"mkdir -p /var/lib/quorate && chmod 0700 /var/lib/quorate && printf '%s\n' "$1" >/var/lib/quorate/cluster"#;
+
+const ACCOUNTS: &str = r#"
+while [ $# -ge 2 ]; do
+    getent passwd "$1" >/dev/null || useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1" || exit 1
+    shift 2
+done"#;
+
+const DIRECTORIES: &str = r#"
+while [ $# -ge 4 ]; do
+    mkdir -p "$1" && chown "$2:$3" "$1" && chmod "$4" "$1" || exit 1
+    shift 4
+done"#;
+
+/// Unpacks beside its place and renames, so that a root is whole or absent; the sum is the mark that it is whole.
+const PROGRAM: &str = r#"
+root=$1 sum=$2
+new="$root.new-$$"
+mkdir -p "${root%/*}" && chmod 0755 "${root%/*}" && rm -rf "$new" && mkdir -m 0755 "$new" || exit 1
+trap 'rm -rf "$new"' EXIT
+cat >"$new/.archive" || exit 1
+[ "$(sha256sum <"$new/.archive")" = "$sum  -" ] || { echo "the archive did not arrive whole" >&2; exit 1; }
+umask 022
+tar -xzf "$new/.archive" -C "$new" --no-same-owner && rm "$new/.archive" || exit 1
+printf '%s\n' "$sum" >"$new/.quorate-sum"
+rm -rf "$root" && mv "$new" "$root"
+"#;
+
+/// Links change in one rename, so that a daemon that starts just then finds the one or the other.
+const LINKS: &str = r#"
+while [ $# -ge 2 ]; do
+    mkdir -p "${1%/*}" && ln -sfn "$2" "$1.quorate-new" && mv -fT "$1.quorate-new" "$1" || exit 1
+    shift 2
+done"#;
+
+impl Run<'_> {
+    /// Brings packages, accounts, folders and programs, then stages every file that can be judged before etcd serves.
+    pub(super) async fn install(&self, programs: &Programs) -> Result<(), ApplyError> {
+        on_all(self.fleet, |host| self.prepare(host, programs)).await?;
+        let staged = on_all(self.fleet, |host| self.stage(host, CheckStage::Installed)).await;
+        if staged.is_err() {
+            // The other hosts' staged files must not lie about; the failing one has removed its own.
+            let _ = on_all(self.fleet, |host| self.unstage(host)).await;
+        }
+        staged.map(drop)
+    }
+
+    fn lacking(&self, host: &Host) -> NodePlan {
+        self.observation.plan.nodes.get(&host.name).cloned().unwrap_or_default()
+    }
+
+    async fn prepare(&self, host: &Host, programs: &Programs) -> Result<(), ApplyError> {
+        let plan = self.lacking(host);
+        let Some(facts) = self.observation.facts.get(&host.name) else { return Ok(()) };
+        let platform = platform::of(&facts.os).map_err(|error| ApplyError::Bug(error.to_string()))?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+        step(self.events, host, Command::new("claiming the host", CLAIM).arg(self.setting.cluster.name.as_str()))
+            .await?;
+        if !plan.mask.is_empty() {
+            let script = r#"systemctl mask -- "$@" 2>&1"#;
+            step(self.events, host, Command::new("masking other starters of PostgreSQL", script).args(plan.mask))
+                .await?;
+        }
+        if !plan.packages.is_empty() {
+            let command =
+                Command::new(format!("installing {} packages", plan.packages.len()), platform.install_script());
+            step(self.events, host, command.args(plan.packages).timeout(PACKAGES_LIMIT)).await?;
+        }
+        if !plan.accounts.is_empty() {
+            let args = plan.accounts.into_iter().flat_map(|account| [account.name, account.home]);
+            step(self.events, host, Command::new("making accounts", ACCOUNTS).args(args)).await?;
+        }
+        for program in &plan.programs {
+            let Some(archive) = programs.get(&(host.name.clone(), program.root.clone())) else { continue };
+            let title = format!("shipping {} {}", program.component, program.version);
+            let command = Command::new(title, PROGRAM)
+                .args([program.root.clone(), archive.sha256.clone()])
+                .stdin(archive.bytes.as_ref().clone())
+                .timeout(Duration::from_secs(600));
+            step(self.events, host, command).await?;
+        }
+        if !plan.links.is_empty() {
+            let args = plan.links.into_iter().flat_map(|(link, target)| [link, target]);
+            step(self.events, host, Command::new("linking programs", LINKS).args(args)).await?;
+        }
+        if !plan.directories.is_empty() {
+            let args = plan
+                .directories
+                .into_iter()
+                .flat_map(|folder| [folder.path, folder.owner, folder.group, format!("{:04o}", folder.mode)]);
+            step(self.events, host, Command::new("making folders", DIRECTORIES).args(args)).await?;
+        }
+        Ok(())
+    }
+
+    /// The files of a host that can be judged at that stage.
+    pub(super) fn files(&self, host: &Host, at: CheckStage) -> Vec<File> {
+        let stage_of = |file: &File| file.check.as_ref().map_or(CheckStage::Installed, |check| check.stage);
+        self.lacking(host).files.into_iter().filter(|file| stage_of(file) == at).collect()
+    }
+
+    async fn stage(&self, host: &Host, at: CheckStage) -> Result<(), ApplyError> {
+        self.stage_files(host, &self.files(host, at)).await
+    }
+
+    /// Stages files on a host; a refusal by a check is [`ApplyError::Check`].
+    pub(super) async fn stage_files(&self, host: &Host, files: &[File]) -> Result<(), ApplyError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let candidates: Vec<Candidate> = files.iter().map(candidate).collect();
+        let command = stage(&candidates);
+        let title = command.step.clone();
+        self.events
+            .step(host.name.as_str(), &title, async {
+                let output = host.run(&command).await.map_err(ApplyError::Lost)?;
+                match output.code {
+                    0 => Ok(()),
+                    CHECK_FAILED => Err(ApplyError::Check(failure(host, &title, &output))),
+                    _ => Err(ApplyError::Step(failure(host, &title, &output))),
+                }
+            })
+            .await
+    }
+
+    async fn unstage(&self, host: &Host) -> Result<(), ApplyError> {
+        let paths: Vec<String> = self.files(host, CheckStage::Installed).into_iter().map(|file| file.path).collect();
+        host.run(&discard(paths)).await.map(drop).map_err(ApplyError::Lost)
+    }
+}
+
+fn candidate(file: &File) -> Candidate {
+    Candidate {
+        path: file.path.clone(),
+        owner: file.owner.clone(),
+        group: file.group.clone(),
+        mode: file.mode,
+        bytes: file.content.expose().as_bytes().to_vec(),
+        sha256: file.content.sha256(),
+        check: file.check.as_ref().map(|check| check.argv.clone()),
+        check_user: file.check.as_ref().and_then(|check| check.user.clone()),
+        keep_name: file.check.as_ref().is_some_and(|check| check.keep_name),
+    }
+}

@@ -1,0 +1,188 @@
+//! What every verb works with: global settings, the two streams, the files named on the command line.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use quorate::artifact::{Catalogue, Store};
+use quorate::cluster::{Cluster, Secrets};
+use quorate::component::Templates;
+use quorate::host::{Fleet, HostError};
+use quorate::inventory;
+use quorate::report::{JsonLines, Style, plain, table};
+
+use super::Global;
+use super::failure::Failure;
+
+/// Global settings, resolved.
+pub(crate) struct Context {
+    pub(crate) inventory: PathBuf,
+    templates: Option<PathBuf>,
+    pub(crate) json: bool,
+    pub(crate) out: Style,
+    pub(crate) err: Style,
+    pub(crate) live: bool,
+}
+
+impl Context {
+    /// Resolves the global options against the environment.
+    pub(crate) fn new(global: Global) -> Self {
+        let var = |name: &str| std::env::var(name).ok();
+        let terminal = std::io::stderr().is_terminal();
+        let err = Style::decide(global.color.into(), terminal, var);
+        Self {
+            inventory: global.inventory,
+            templates: global.templates,
+            json: global.json,
+            out: Style::decide(global.color.into(), std::io::stdout().is_terminal(), var),
+            err,
+            // Live lines move the cursor: a terminal that can't be coloured is not asked to.
+            live: terminal && var("TERM").is_some_and(|term| term != "dumb") && var("CI").is_none(),
+        }
+    }
+
+    /// Reads and checks the inventory.
+    pub(crate) fn cluster(&self) -> Result<Cluster, Failure> {
+        Ok(inventory::load(&self.inventory)?)
+    }
+
+    /// Reads the secrets of a cluster.
+    pub(crate) fn secrets(cluster: &Cluster) -> Result<Secrets, Failure> {
+        Ok(inventory::read_secrets(cluster)?)
+    }
+
+    /// The built-in templates, with those of `--templates` in place of theirs.
+    pub(crate) fn templates(&self) -> Result<Templates, Failure> {
+        let mut overrides = BTreeMap::new();
+        if let Some(folder) = &self.templates {
+            read_folder(folder, folder, &mut overrides)?;
+        }
+        Templates::with_overrides(&overrides).map_err(|error| {
+            Failure::usage(
+                error.to_string(),
+                "`--templates DIR` takes files of the built-in names: haproxy/haproxy.cfg …",
+            )
+        })
+    }
+
+    /// The catalogue of pinned downloads.
+    pub(crate) fn catalogue() -> Result<Catalogue, Failure> {
+        Catalogue::embedded().map_err(|error| Failure::bug(format!("the embedded catalogue is broken: {error}")))
+    }
+
+    /// The cache of this machine.
+    pub(crate) fn store() -> Result<Store, Failure> {
+        let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let cache = folder("XDG_CACHE_HOME").or_else(|| folder("HOME").map(|home| home.join(".cache")));
+        let cache =
+            cache.ok_or_else(|| Failure::usage("there is no place for the cache", "set HOME or XDG_CACHE_HOME"))?;
+        Ok(Store::new(cache.join("quorate")))
+    }
+
+    /// Runs an asynchronous verb to its end, or to a signal.
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            tokio::select! {
+                result = work => result,
+                code = signal() => Err(Failure {
+                    code,
+                    message: "stopped by a signal".to_owned(),
+                    detail: None,
+                    findings: Vec::new(),
+                    hints: vec!["run the same command again: it looks first and goes on from there".to_owned()],
+                }),
+            }
+        })
+    }
+
+    /// Connects to all nodes; any that can't be reached ends the command.
+    pub(crate) async fn fleet(cluster: &Cluster) -> Result<Fleet, Failure> {
+        let (fleet, failures) = Fleet::connect(cluster).await.map_err(|error| unreachable(vec![error]))?;
+        if failures.is_empty() {
+            return Ok(fleet);
+        }
+        fleet.close().await;
+        Err(unreachable(failures.into_values().collect()))
+    }
+
+    /// Writes to standard output. A reader that went away ends the output, not the work.
+    pub(crate) fn print(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Writes a line to standard error.
+    pub(crate) fn note(text: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{text}");
+    }
+
+    /// Begins JSON lines on standard output.
+    pub(crate) fn json_lines(command: &str) -> Result<JsonLines<std::io::Stdout>, Failure> {
+        Ok(JsonLines::begin(std::io::stdout(), command)?)
+    }
+
+    /// Shows why a command failed.
+    pub(crate) fn fail(&self, failure: &Failure) -> ExitCode {
+        let style = self.err;
+        if !failure.findings.is_empty() {
+            Self::note(table(&failure.findings, false, style).trim_end());
+        }
+        if failure.message.starts_with("error[") {
+            // Diagnostics bring their own heads.
+            Self::note(failure.message.trim_end());
+        } else {
+            for line in plain(&failure.message).lines() {
+                Self::note(&format!("{} {line}", style.bad("error:")));
+            }
+        }
+        if let Some(detail) = &failure.detail {
+            for line in plain(detail).lines() {
+                Self::note(&format!("  {} {line}", style.faint("|")));
+            }
+        }
+        for hint in &failure.hints {
+            Self::note(&format!("{} {hint}", style.good("hint:")));
+        }
+        if self.json {
+            if let Ok(mut lines) = Self::json_lines("error") {
+                let record = serde_json::json!({"exit": failure.code, "message": failure.message, "hints": failure.hints, "findings": failure.findings});
+                let _ = lines.record("error", &record);
+            }
+        }
+        ExitCode::from(failure.code)
+    }
+}
+
+fn unreachable(errors: Vec<HostError>) -> Failure {
+    Failure::from(quorate::apply::ApplyError::Hosts(errors))
+}
+
+/// The exit code of the first signal that asks us to stop.
+async fn signal() -> u8 {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => 130,
+        _ = terminate.recv() => 143,
+    }
+}
+
+fn read_folder(root: &Path, folder: &Path, into: &mut BTreeMap<String, String>) -> Result<(), Failure> {
+    let failed =
+        |error: std::io::Error| Failure::usage(format!("{}: {error}", folder.display()), "--templates takes a folder");
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_dir() {
+            read_folder(root, &path, into)?;
+        } else {
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
+            into.insert(name, std::fs::read_to_string(&path).map_err(failed)?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The command line: definitions, settings, one file per verb. The only room that reads the environment and prints.
+
+mod apply;
+mod check;
+mod context;
+mod explain;
+mod failure;
+mod generate;
+mod init;
+mod lab;
+mod render;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use context::Context;
+use failure::Failure;
+use quorate::report::ColorChoice;
+
+/// One inventory file to a running, proven, highly available PostgreSQL cluster
+#[derive(Debug, Parser)]
+#[command(name = "quorate", version, max_term_width = 100, after_help = EXAMPLES, arg_required_else_help = false)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+const EXAMPLES: &str = "Examples:
+  quorate init --name pg --vip 192.168.13.48 db01=192.168.13.45 db02=192.168.13.46 db03=192.168.13.47
+  quorate check      may this cluster be installed on these hosts?
+  quorate apply      install it, or bring it to what the inventory says
+  quorate verify     prove quorum, roles, routes and a write through the VIP
+
+Exit codes: `quorate explain exit-codes`";
+
+/// Options that every verb knows.
+#[derive(Debug, clap::Args)]
+struct Global {
+    /// The inventory file
+    #[arg(short, long, global = true, env = "QUORATE_INVENTORY", default_value = "quorate.yml", value_name = "FILE")]
+    inventory: PathBuf,
+    /// A folder of templates that replace the built-in ones of the same name
+    #[arg(long, global = true, value_name = "DIR")]
+    templates: Option<PathBuf>,
+    /// When to colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    /// Print JSON lines on standard output
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Color> for ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => Self::Auto,
+            Color::Always => Self::Always,
+            Color::Never => Self::Never,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a starter inventory and its secrets
+    Init(init::Init),
+    /// Print the inventory's JSON Schema, for editors
+    Schema,
+    /// Write every file of every node into a folder, without asking any host
+    Render(render::Render),
+    /// Ask all hosts whether the cluster may be installed there; changes nothing
+    Check(check::Check),
+    /// Install the cluster, or bring it to what the inventory says
+    #[command(visible_aliases = ["install", "deploy"])]
+    Apply(apply::Apply),
+    /// Prove quorum, roles, timelines, routes, the VIP's holder and a write through it
+    Verify(verify::Verify),
+    /// Explain an error code, or the exit codes
+    Explain(explain::Explain),
+    /// Print shell completions
+    Completions(generate::Completions),
+    /// Write manual pages into a folder
+    Man(generate::Man),
+    /// Boot real hosts on this machine, to try quorate on (needs root)
+    #[command(subcommand)]
+    Lab(lab::LabCommand),
+}
+
+/// Runs the command line; the process's exit code.
+pub(crate) fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers; everything else is a usage error.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let context = Context::new(cli.global);
+    let result = match cli.command {
+        Command::Init(verb) => init::run(&context, &verb),
+        Command::Schema => generate::schema(&context),
+        Command::Render(verb) => render::run(&context, &verb),
+        Command::Check(verb) => check::run(&context, &verb),
+        Command::Apply(verb) => apply::run(&context, &verb),
+        Command::Verify(verb) => verify::run(&context, &verb),
+        Command::Explain(verb) => explain::run(&context, &verb),
+        Command::Completions(verb) => generate::completions(&context, &verb),
+        Command::Man(verb) => generate::man(&context, &verb),
+        Command::Lab(verb) => lab::run(verb, "inventory.secrets.yml", &init::secrets).map_err(Failure::from),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => context.fail(&failure),
+    }
+}

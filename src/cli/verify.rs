@@ -1,0 +1,63 @@
+//! `quorate verify`.
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use quorate::apply::{self, Setting};
+use quorate::report::table;
+use quorate::verify::{Finding, Level, Verdict};
+
+use super::context::Context;
+use super::failure::Failure;
+
+/// Between two looks of `--wait`.
+const POLL: Duration = Duration::from_millis(250);
+
+/// Options of `verify`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    /// Wait up to this many seconds until all is well
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "120")]
+    wait: Option<u64>,
+}
+
+/// Asks every host and judges.
+pub(crate) fn run(context: &Context, verb: &Verify) -> Result<ExitCode, Failure> {
+    let cluster = context.cluster()?;
+    let (secrets, templates) = (Context::secrets(&cluster)?, context.templates()?);
+    let (catalogue, store) = (Context::catalogue()?, Context::store()?);
+    let setting =
+        Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
+    let until = Instant::now() + Duration::from_secs(verb.wait.unwrap_or(0));
+    let findings = context.block_on(async {
+        loop {
+            // A new connection each time: a host that was down may be back.
+            let findings = apply::verify_now(&setting).await?;
+            if Verdict::of(&findings).level() == Level::Ok || Instant::now() >= until {
+                return Ok(findings);
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    })?;
+    if context.json {
+        let mut lines = Context::json_lines("verify")?;
+        for finding in &findings {
+            lines.record("finding", finding)?;
+        }
+        let verdict = Verdict::of(&findings);
+        let result = serde_json::json!({"level": verdict.level(), "ok": verdict.ok, "degraded": verdict.degraded, "down": verdict.down});
+        lines.record("result", &result)?;
+    } else {
+        context.print(&table(&findings, true, context.out));
+    }
+    Ok(exit(&findings))
+}
+
+/// The exit code of a judgement.
+pub(crate) fn exit(findings: &[Finding]) -> ExitCode {
+    match Verdict::of(findings).level() {
+        Level::Ok => ExitCode::SUCCESS,
+        Level::Degraded => ExitCode::from(11),
+        Level::Down => ExitCode::from(12),
+    }
+}

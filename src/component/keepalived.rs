@@ -1,0 +1,115 @@
+//! keepalived: who holds the VIP, its check of HAProxy, its unit, its program.
+
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+use super::desired::{Account, Activation, ComponentName, DesiredNode, File, Service};
+use super::haproxy::MONITOR_URI;
+use super::inputs::{NodeInputs, RenderError};
+use super::parts::{self, directory};
+use super::templates::Templates;
+use crate::cluster::{InstallMethod, Interface, NodeName, Version};
+use crate::platform::Daemon;
+
+/// The account that the check runs as.
+pub const SCRIPT_USER: &str = "keepalived_script";
+
+#[derive(Serialize)]
+struct Configuration<'a> {
+    cluster: &'a str,
+    node: &'a NodeName,
+    reload_check: bool,
+    interface: &'a Interface,
+    router_id: u8,
+    priority: u8,
+    advert_interval: u32,
+    address: Ipv4Addr,
+    peers: Vec<Ipv4Addr>,
+    vip: Ipv4Addr,
+    prefix: u8,
+}
+
+#[derive(Serialize)]
+struct Script {
+    stats_port: u16,
+    monitor_uri: &'static str,
+}
+
+#[derive(Serialize)]
+struct Unit<'a> {
+    cluster: &'a str,
+    node: &'a NodeName,
+    program: &'a str,
+    notify_all: bool,
+    vrrp_only: bool,
+}
+
+/// A node's VRRP priority: the first of the inventory has the highest, 150, 100, 50 for three nodes. VRRP has room for 1 to
+/// 254; the steps are as wide as that allows.
+pub fn priority(index: usize, nodes: usize) -> u8 {
+    let step = 254_usize.checked_div(nodes).unwrap_or(50).clamp(1, 50);
+    u8::try_from(step * nodes.saturating_sub(index).max(1)).unwrap_or(254)
+}
+
+/// What a node shall hold for keepalived.
+pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<DesiredNode, RenderError> {
+    let cluster = node.inputs.cluster;
+    let keepalived = &cluster.keepalived;
+    let version = node.versions.keepalived;
+    let program = node.program(Daemon::Keepalived);
+    let configuration = Configuration {
+        cluster: cluster.name.as_str(),
+        node: &node.node.name,
+        reload_check: version.at_least(2, 2),
+        interface: node.interface,
+        router_id: keepalived.router_id,
+        priority: priority(node.index, cluster.nodes.len()),
+        advert_interval: cluster.timings.advert_interval,
+        address: node.node.address,
+        peers: cluster.nodes.iter().map(|peer| peer.address).filter(|peer| *peer != node.node.address).collect(),
+        vip: cluster.vip.address,
+        prefix: node.prefix,
+    };
+    let script = Script { stats_port: cluster.haproxy.stats_port, monitor_uri: MONITOR_URI };
+    let unit = Unit {
+        cluster: cluster.name.as_str(),
+        node: &node.node.name,
+        program,
+        notify_all: version < Version::new(2, 2, 8),
+        // Our own build knows nothing but VRRP, and not this option either.
+        vrrp_only: keepalived.install == InstallMethod::Package,
+    };
+    let file = |path, text, check, activation| parts::file(ComponentName::Keepalived, path, text, check, activation);
+    Ok(DesiredNode {
+        packages: parts::packages(node, Daemon::Keepalived, keepalived.install),
+        accounts: vec![Account { name: SCRIPT_USER.to_owned(), home: "/nonexistent".to_owned() }],
+        directories: vec![
+            directory("/etc/keepalived", "root", "root", 0o755),
+            directory("/usr/libexec", "root", "root", 0o755),
+            directory("/usr/libexec/keepalived", "root", "root", 0o755),
+        ],
+        files: vec![
+            // Before the configuration: keepalived's own check of that looks at the script.
+            File {
+                mode: 0o755,
+                ..file(
+                    "/usr/libexec/keepalived/quorate-check",
+                    templates.render("keepalived/quorate-check", &script)?,
+                    Some(parts::check(&["/bin/bash", "-n", "{}"])),
+                    Activation::None,
+                )
+            },
+            file(
+                "/etc/keepalived/keepalived.conf",
+                templates.render("keepalived/keepalived.conf", &configuration)?,
+                Some(parts::check(&[program, "-t", "-f", "{}"])),
+                Activation::Reload,
+            ),
+            parts::unit(node, ComponentName::Keepalived, templates.render("keepalived/keepalived.service", &unit)?),
+        ],
+        programs: parts::program(ComponentName::Keepalived, keepalived.install, version, "sbin", &["keepalived"]),
+        services: vec![Service { component: ComponentName::Keepalived, unit: "keepalived.service".to_owned() }],
+        masked: Vec::new(),
+    })
+}

@@ -1,0 +1,237 @@
+//! PostgreSQL: its parameters and pg_hba (both reach it through Patroni), its packages and masked units, its roles.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::desired::{Content, DesiredNode};
+use super::inputs::{Inputs, NodeInputs, RenderError};
+use super::parts::directory;
+use crate::cluster::{Cluster, HbaRule, Identifier, ParameterValue, SecretName};
+
+/// The superuser that Patroni works as.
+pub const SUPERUSER: &str = "postgres";
+/// The role that replicas stream as.
+pub const REPLICATION_ROLE: &str = "replicator";
+/// The role that `pg_rewind` connects as.
+pub const REWIND_ROLE: &str = "rewind_user";
+/// The role that the verifier writes and reads its probe row as.
+pub const PROBE_ROLE: &str = "quorate_probe";
+/// The verifier's table, in the database `postgres`.
+pub const PROBE_TABLE: &str = "quorate.probe";
+
+/// `max_connections` unless the inventory says otherwise.
+const MAX_CONNECTIONS: i64 = 100;
+/// Connections that Patroni itself and a monitor hold at a node.
+const MANAGEMENT_CONNECTIONS: i64 = 5;
+/// PostgreSQL's own default of `superuser_reserved_connections`.
+const SUPERUSER_RESERVED: i64 = 3;
+
+/// A parameter of the whole cluster, with the reason for its value.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its value, as Patroni keeps it: numbers as numbers, switches as `on` and `off`.
+    pub value: serde_json::Value,
+    /// Why this value.
+    pub why: &'static str,
+}
+
+/// The parameters for the whole cluster, by name: derived ones, replaced by the inventory's. Memory follows the smallest
+/// node, because any node can become the leader.
+///
+/// # Errors
+/// [`RenderError`] as for [`Inputs::nodes`].
+pub fn parameters(inputs: Inputs) -> Result<Vec<Parameter>, RenderError> {
+    let nodes = inputs.nodes()?;
+    let memory = nodes.iter().map(|node| node.facts.memory_bytes).min().unwrap_or_default();
+    let mut parameters: BTreeMap<String, Parameter> =
+        derived(memory, max_connections(inputs.cluster)).into_iter().map(|one| (one.name.clone(), one)).collect();
+    for (name, value) in &inputs.cluster.postgresql.parameters {
+        let name = name.as_str().to_owned();
+        let value = serde_json::Value::from(value.clone());
+        parameters.insert(name.clone(), Parameter { name, value, why: "set in the inventory" });
+    }
+    Ok(parameters.into_values().collect())
+}
+
+fn derived(memory: u64, max_connections: i64) -> Vec<Parameter> {
+    const MB: u64 = 1 << 20;
+    let megabytes = |bytes: u64, least: u64, most: u64| format!("{}MB", (bytes / MB).clamp(least, most));
+    // Sorts and hashes of all connections together stay within a quarter of the memory, two of them per connection.
+    let work = memory / 4 / 2 / u64::try_from(max_connections.max(1)).unwrap_or(1);
+    let one = |name: &str, value: serde_json::Value, why| Parameter { name: name.to_owned(), value, why };
+    vec![
+        one("max_connections", max_connections.into(), "HAProxy's limits per server are derived from it"),
+        one("shared_buffers", megabytes(memory / 4, 128, u64::MAX).into(), "a quarter of the smallest node's memory"),
+        one(
+            "effective_cache_size",
+            megabytes(memory / 10 * 6, 256, u64::MAX).into(),
+            "what the planner may expect of the cache: 60 % of the memory, since etcd, HAProxy and Patroni live here too",
+        ),
+        one("maintenance_work_mem", megabytes(memory / 32, 64, 1024).into(), "a few vacuums at once fit into memory"),
+        one(
+            "work_mem",
+            megabytes(work, 4, 64).into(),
+            "two sorts of every connection fit into a quarter of the memory",
+        ),
+        one("wal_level", "replica".into(), "what streaming replication needs"),
+        one("hot_standby", "on".into(), "replicas answer reads"),
+        one("wal_log_hints", "on".into(), "pg_rewind brings a former leader back without a new copy"),
+        one("max_wal_senders", 10.into(), "replicas, base backups and a spare"),
+        one("max_replication_slots", 10.into(), "one per member and room for logical ones"),
+        one("wal_keep_size", "512MB".into(), "a replica that was away shortly goes on, and pg_rewind finds its WAL"),
+        one(
+            "max_slot_wal_keep_size",
+            "10GB".into(),
+            "a replica that stays away must not fill the leader's disk; beyond this it is copied anew",
+        ),
+        one("max_wal_size", "2GB".into(), "checkpoints come by time, not by volume"),
+        one("checkpoint_timeout", "15min".into(), "seldom enough not to write every page in full again and again"),
+        one("checkpoint_completion_target", serde_json::json!(0.9), "a checkpoint's writes are spread"),
+        one("password_encryption", "scram-sha-256".into(), "md5 can be replayed and is going away"),
+        one("tcp_keepalives_idle", 60.into(), "a peer that vanished is noticed within two minutes"),
+        one("tcp_keepalives_interval", 10.into(), "a peer that vanished is noticed within two minutes"),
+        one("tcp_keepalives_count", 6.into(), "a peer that vanished is noticed within two minutes"),
+        one("log_checkpoints", "on".into(), "the log says how long checkpoints take"),
+        one("log_lock_waits", "on".into(), "the log says who waited for whom"),
+        one("log_line_prefix", "%m [%p] %q%u@%d ".into(), "time, process, role and database of each line"),
+    ]
+}
+
+/// `max_connections` as it will be.
+fn max_connections(cluster: &Cluster) -> i64 {
+    number(cluster, "max_connections").unwrap_or(MAX_CONNECTIONS)
+}
+
+/// A whole number among the inventory's parameters.
+fn number(cluster: &Cluster, name: &str) -> Option<i64> {
+    let name = Identifier::new(name).ok()?;
+    match cluster.postgresql.parameters.get(&name)? {
+        ParameterValue::Integer(value) => Some(*value),
+        ParameterValue::Text(text) => text.parse().ok(),
+        ParameterValue::Bool(_) | ParameterValue::Float(_) => None,
+    }
+}
+
+/// The connections of one PostgreSQL that are left to clients: without those reserved for superusers, for roles with
+/// `pg_use_reserved_connections`, and for Patroni itself. Replication does not count (PostgreSQL 12 and later).
+pub fn client_connections(cluster: &Cluster) -> u32 {
+    let reserved = number(cluster, "superuser_reserved_connections").unwrap_or(SUPERUSER_RESERVED)
+        + number(cluster, "reserved_connections").unwrap_or(0);
+    let left = max_connections(cluster) - reserved - MANAGEMENT_CONNECTIONS;
+    u32::try_from(left.max(1)).unwrap_or(u32::MAX)
+}
+
+/// The lines of `pg_hba.conf`, first match first. What Patroni, replication and the verifier need comes before the
+/// inventory's lines, so that none of those can cut the cluster off; the defaults come after them, so that each can be
+/// overruled.
+pub fn hba(cluster: &Cluster) -> Vec<String> {
+    let nodes = || cluster.nodes.iter().map(|node| format!("{}/32", node.address));
+    let line = |kind: &str, database: &str, user: &str, address: &str, method: &str| {
+        format!("{kind:<7} {database:<11} {user:<13} {address:<18} {method}")
+    };
+    let mut lines = vec![
+        line("local", "all", SUPERUSER, "", "peer"),
+        line("local", "replication", REPLICATION_ROLE, "", "scram-sha-256"),
+    ];
+    for address in nodes() {
+        lines.push(line("host", "replication", REPLICATION_ROLE, &address, "scram-sha-256"));
+        lines.push(line("host", "postgres", REWIND_ROLE, &address, "scram-sha-256"));
+        lines.push(line("host", "postgres", PROBE_ROLE, &address, "scram-sha-256"));
+    }
+    lines.extend(cluster.postgresql.hba.iter().map(|rule| inventory_line(rule, line)));
+    // The superuser comes by the socket; a rule of the inventory can open the network to it.
+    lines.push(line("host", "all", SUPERUSER, "0.0.0.0/0", "reject"));
+    lines.push(line("local", "all", "all", "", "scram-sha-256"));
+    lines.push(line("host", "all", "all", "127.0.0.1/32", "scram-sha-256"));
+    // Clients come through HAProxy, so with a node's address.
+    lines.extend(nodes().map(|address| line("host", "all", "all", &address, "scram-sha-256")));
+    lines
+}
+
+fn inventory_line(rule: &HbaRule, line: impl Fn(&str, &str, &str, &str, &str) -> String) -> String {
+    line(&rule.kind, &rule.database, &rule.user, rule.address.as_deref().unwrap_or_default(), &rule.method)
+}
+
+/// What a node shall hold for PostgreSQL itself.
+pub(super) fn desired(node: &NodeInputs) -> DesiredNode {
+    let major = node.versions.postgresql;
+    let data_dir = node.postgresql_data_dir();
+    let mut directories = Vec::new();
+    // The family's package makes the account's home; above a data folder elsewhere the operator has made the way.
+    let parent = data_dir.rsplit_once('/').map(|(parent, _)| parent);
+    if let Some(parent) = parent.filter(|parent| parent.starts_with(&format!("{}/", node.platform.postgres_home()))) {
+        directories.push(directory(parent, "postgres", "postgres", 0o700));
+    }
+    directories.push(directory(&data_dir, "postgres", "postgres", 0o700));
+    DesiredNode {
+        packages: node.platform.postgresql_packages(major),
+        directories,
+        masked: node.platform.postgresql_units(major),
+        ..DesiredNode::default()
+    }
+}
+
+/// The SQL that creates the verifier's role and table and the inventory's roles and databases; running it again changes
+/// nothing but passwords that differ. It holds passwords: feed it to `psql -X -v ON_ERROR_STOP=1 -d postgres` on the leader
+/// by standard input.
+///
+/// # Errors
+/// [`RenderError::SecretMissing`].
+pub fn roles_sql(inputs: Inputs) -> Result<Content, RenderError> {
+    let mut sql = String::from(
+        "-- Made by quorate. Passwords: neither the server's log nor a psql history may keep these statements.\n\
+         SET log_statement = 'none';\nSET log_min_duration_statement = -1;\nSET log_min_error_statement = 'panic';\n\
+         SET password_encryption = 'scram-sha-256';\nSET standard_conforming_strings = on;\n",
+    );
+    let probe = inputs.secret(&SecretName::Probe)?;
+    role(&mut sql, PROBE_ROLE, "NOCREATEDB NOCREATEROLE", probe);
+    for wanted in &inputs.cluster.postgresql.roles {
+        let password = inputs.secret(&SecretName::Role(wanted.name.as_str().to_owned()))?;
+        let options = format!(
+            "{} {}",
+            if wanted.createdb { "CREATEDB" } else { "NOCREATEDB" },
+            if wanted.createrole { "CREATEROLE" } else { "NOCREATEROLE" }
+        );
+        role(&mut sql, wanted.name.as_str(), &options, password);
+    }
+    for database in &inputs.cluster.postgresql.databases {
+        let name = database.name.as_str();
+        let owner = database.owner.as_ref().map_or(SUPERUSER, Identifier::as_str);
+        // CREATE DATABASE can't stand in a block of code: psql runs the statement that the query returns.
+        let (create, literal) = (format!("CREATE DATABASE \"{name}\" OWNER \"{owner}\""), quoted(name));
+        let _ = writeln!(
+            sql,
+            "SELECT {} WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {literal})\n\\gexec",
+            quoted(&create)
+        );
+    }
+    let _ = write!(
+        sql,
+        "BEGIN;\nSET LOCAL client_min_messages = warning;\n\
+         CREATE SCHEMA IF NOT EXISTS quorate;\n\
+         CREATE TABLE IF NOT EXISTS {PROBE_TABLE} (id bigint PRIMARY KEY, token text NOT NULL, at timestamptz NOT NULL DEFAULT now());\n\
+         GRANT CONNECT ON DATABASE postgres TO {PROBE_ROLE};\nGRANT USAGE ON SCHEMA quorate TO {PROBE_ROLE};\n\
+         GRANT SELECT, INSERT, UPDATE, DELETE ON {PROBE_TABLE} TO {PROBE_ROLE};\nCOMMIT;\n"
+    );
+    Ok(Content::new(sql))
+}
+
+/// Creates the role if it is not there, then sets what it may do and its password.
+fn role(sql: &mut String, name: &str, options: &str, password: &str) {
+    let create = quoted(&format!("CREATE ROLE \"{name}\" LOGIN"));
+    let _ = writeln!(
+        sql,
+        "SELECT {create} WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {})\n\\gexec\n\
+         ALTER ROLE \"{name}\" WITH LOGIN NOSUPERUSER NOREPLICATION NOBYPASSRLS {options} PASSWORD {};",
+        quoted(name),
+        quoted(password)
+    );
+}
+
+/// A string constant of SQL. A backslash is itself, because standard_conforming_strings is on; a NUL or a line break is
+/// refused when a secret is read. psql would take `:name` for a variable, but not inside a constant.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

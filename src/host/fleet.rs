@@ -1,0 +1,128 @@
+//! All hosts of a cluster at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::{Command, HostError, Output, Transport, connect};
+use crate::cluster::{Cluster, NodeName};
+
+/// How long one host may take to let us in.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// One connected host.
+#[derive(Clone)]
+pub struct Host {
+    /// Its name.
+    pub name: NodeName,
+    transport: Arc<Box<dyn Transport>>,
+}
+
+impl Host {
+    /// A host behind any transport.
+    pub fn new(name: NodeName, transport: Box<dyn Transport>) -> Self {
+        Self { name, transport: Arc::new(transport) }
+    }
+
+    /// Runs a command there as root.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no whole answer.
+    pub async fn run(&self, command: &Command) -> Result<Output, HostError> {
+        self.transport.run(command).await
+    }
+}
+
+/// The connected hosts of a cluster.
+pub struct Fleet {
+    hosts: BTreeMap<NodeName, Host>,
+    // Holds ssh's sockets; removed with the fleet.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Fleet {
+    /// A fleet of hosts that are connected already.
+    pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
+        Self { hosts: hosts.into_iter().map(|host| (host.name.clone(), host)).collect(), _folder: None }
+    }
+
+    /// Connects to all nodes at once and waits for every verdict.
+    ///
+    /// # Errors
+    /// What failed before any host was tried. The failures of single hosts come beside the fleet of the others.
+    pub async fn connect(cluster: &Cluster) -> Result<(Self, BTreeMap<NodeName, HostError>), HostError> {
+        let folder = private_folder().map_err(|error| HostError::Local { reason: error.to_string() })?;
+        let mut tries = JoinSet::new();
+        for node in cluster.nodes.clone() {
+            let path = folder.path().to_owned();
+            tries.spawn(async move {
+                let transport = connect(&node, &path, CONNECT_LIMIT).await;
+                (node.name, transport)
+            });
+        }
+        let (mut hosts, mut failures) = (BTreeMap::new(), BTreeMap::new());
+        while let Some(tried) = tries.join_next().await {
+            match tried {
+                Ok((name, Ok(transport))) => {
+                    hosts.insert(name.clone(), Host::new(name, transport));
+                }
+                Ok((name, Err(error))) => {
+                    failures.insert(name, error);
+                }
+                Err(error) => return Err(HostError::Local { reason: error.to_string() }),
+            }
+        }
+        Ok((Self { hosts, _folder: Some(folder) }, failures))
+    }
+
+    /// The connected hosts, by name.
+    pub fn hosts(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.values()
+    }
+
+    /// One of them.
+    pub fn host(&self, name: &NodeName) -> Option<&Host> {
+        self.hosts.get(name)
+    }
+
+    /// Asks every host at once; `command` makes each one's question. Every answer is waited for.
+    pub async fn ask_all(&self, command: impl Fn(&Host) -> Command) -> BTreeMap<NodeName, Result<Output, HostError>> {
+        let mut questions = JoinSet::new();
+        for host in self.hosts.values().cloned() {
+            let command = command(&host);
+            questions.spawn(async move {
+                let answer = host.run(&command).await;
+                (host.name, answer)
+            });
+        }
+        let mut answers = BTreeMap::new();
+        while let Some(Ok((name, answer))) = questions.join_next().await {
+            answers.insert(name, answer);
+        }
+        answers
+    }
+
+    /// Ends all connections.
+    pub async fn close(self) {
+        let mut closing = JoinSet::new();
+        for host in self.hosts.into_values() {
+            if let Some(transport) = Arc::into_inner(host.transport) {
+                closing.spawn(transport.close());
+            }
+        }
+        while closing.join_next().await.is_some() {}
+    }
+}
+
+/// A folder of our own, short enough for a socket path: under `XDG_RUNTIME_DIR` if that is short, else under /tmp.
+fn private_folder() -> std::io::Result<tempfile::TempDir> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").filter(|path| path.len() < 40);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("q-").rand_bytes(8);
+    match runtime.filter(|path| std::path::Path::new(path).is_dir()) {
+        Some(path) => builder.tempdir_in(path),
+        None => builder.tempdir_in("/tmp"),
+    }
+}

@@ -1,0 +1,208 @@
+//! How a command travels: a fixed bootstrap in argv, everything else on standard input, the answer between two marks.
+
+use std::time::Duration;
+
+use super::HostError;
+
+/// A script for a host, run by `/bin/sh` as root with `LC_ALL=C` and umask 077.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// What it does, for people: "writing 8 files".
+    pub step: String,
+    /// The script; it sees the arguments as `$1`, `$2` … and the input on standard input.
+    pub script: String,
+    /// Its arguments; any text.
+    pub args: Vec<String>,
+    /// Its standard input.
+    pub stdin: Vec<u8>,
+    /// How long it may take; the host kills it then.
+    pub timeout: Duration,
+}
+
+impl Command {
+    /// A script without arguments that may take half a minute.
+    pub fn new(step: impl Into<String>, script: impl Into<String>) -> Self {
+        Self {
+            step: step.into(),
+            script: script.into(),
+            args: Vec::new(),
+            stdin: Vec::new(),
+            timeout: Duration::from_secs(30),
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl Into<String>) -> Self {
+        self.args.push(arg.into());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<I: IntoIterator<Item = S>, S: Into<String>>(mut self, args: I) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets the standard input.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<Vec<u8>>) -> Self {
+        self.stdin = stdin.into();
+        self
+    }
+
+    /// Sets how long it may take.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// What a command gave back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its exit code; 124 when it was killed for its time.
+    pub code: i32,
+    /// Its standard output.
+    pub stdout: Vec<u8>,
+    /// Its standard error, with whatever the login shell said before it.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Standard output as text; bytes that are no UTF-8 are shown as such.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error as text.
+    pub fn errors(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    /// Whether it ended with 0.
+    pub const fn success(&self) -> bool {
+        self.code == 0
+    }
+}
+
+/// A command in the form in which it crosses the line.
+pub(super) struct Framed {
+    /// The script for `sh -c`: plain enough that every login shell quotes it right; it holds no word of ours.
+    pub(super) bootstrap: String,
+    /// Script and input.
+    pub(super) input: Vec<u8>,
+    nonce: String,
+}
+
+impl Framed {
+    /// Frames a command with a random word.
+    pub(super) fn new(command: &Command) -> Result<Self, HostError> {
+        let mut random = [0_u8; 12];
+        getrandom::fill(&mut random).map_err(|error| HostError::Local { reason: error.to_string() })?;
+        Ok(Self::with_nonce(command, &crate::cluster::hex(&random)))
+    }
+
+    fn with_nonce(command: &Command, nonce: &str) -> Self {
+        let words: Vec<String> = command.args.iter().map(|arg| quote(arg)).collect();
+        let program = format!(
+            "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH; umask 077; cd /\n\
+             printf '\\n%s begin\\n' {nonce}\n\
+             set -- {}\n\
+             (\n{}\n)\n\
+             printf '\\n%s %s\\n' {nonce} \"$?\"\n",
+            words.join(" "),
+            command.script,
+        );
+        // `head -c` takes exactly the program from the stream and leaves the rest to it.
+        let bootstrap = format!("eval \"$(head -c {})\"", program.len());
+        let mut input = program.into_bytes();
+        input.extend_from_slice(&command.stdin);
+        Self { bootstrap, input, nonce: nonce.to_owned() }
+    }
+
+    /// Reads the answer; `None` when it is not whole.
+    pub(super) fn answer(&self, stdout: &[u8], stderr: Vec<u8>) -> Option<Output> {
+        let begin = format!("\n{} begin\n", self.nonce);
+        let end = format!("\n{} ", self.nonce);
+        let from = find(stdout, begin.as_bytes())? + begin.len();
+        let body = stdout.get(from..)?;
+        // An empty answer leaves only the newline that belongs to the end mark.
+        let to = find_last(body, end.as_bytes())?;
+        let trailer = std::str::from_utf8(body.get(to + end.len()..)?).ok()?;
+        let code = trailer.strip_suffix('\n')?.parse().ok()?;
+        Some(Output { code, stdout: body.get(..to)?.to_vec(), stderr })
+    }
+
+    /// Whether the program began at all: if not, sudo or the shell refused.
+    pub(super) fn began(&self, stdout: &[u8]) -> bool {
+        find(stdout, format!("\n{} begin\n", self.nonce).as_bytes()).is_some()
+    }
+}
+
+/// A word as POSIX shells read it back byte for byte.
+pub(super) fn quote(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}
+
+fn find_last(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).rposition(|window| window == needle)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::process::{Command as Process, Stdio};
+
+    use super::*;
+
+    /// Runs a framed command through a real shell, with `noise` printed before it as a login shell might.
+    fn run(command: &Command, noise: &str) -> Option<Output> {
+        let framed = Framed::with_nonce(command, "0123456789abcdef");
+        let mut child = Process::new("/bin/sh")
+            .args(["-c", &format!("printf %s '{noise}'; {}", framed.bootstrap)])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&framed.input).unwrap();
+        let output = child.wait_with_output().unwrap();
+        framed.answer(&output.stdout, output.stderr)
+    }
+
+    #[test]
+    fn arguments_input_and_exit_code_arrive_byte_for_byte() {
+        let hostile = ["", "a b", "it's", "$(id)", "`id`", "\\", "-n", "new\nline", "\u{3000}", "*", "\"", "%s"];
+        let command = Command::new("test", "for word; do printf '[%s]' \"$word\"; done; cat; echo bad >&2; exit 3")
+            .args(hostile)
+            .stdin("input $HOME\n\n");
+        let output = run(&command, "Welcome to db01\n").unwrap();
+        let words = format!("[{}]", hostile.join("]["));
+        assert_eq!(output.text(), format!("{words}input $HOME\n\n"));
+        assert_eq!((output.code, output.errors().as_str()), (3, "bad\n"));
+    }
+
+    #[test]
+    fn a_cut_answer_is_no_answer() {
+        let command = Command::new("test", "printf abc");
+        let framed = Framed::with_nonce(&command, "0123456789abcdef");
+        let whole = b"noise\n0123456789abcdef begin\nabc\n0123456789abcdef 0\n";
+        assert_eq!(framed.answer(whole, Vec::new()).map(|output| output.stdout), Some(b"abc".to_vec()));
+        for length in 0..whole.len() {
+            assert_eq!(framed.answer(&whole[..length], Vec::new()), None, "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn input_is_left_for_the_script_even_when_it_is_large() {
+        let command = Command::new("test", "head -c 3; wc -c").stdin(vec![b'x'; 1 << 20]);
+        assert_eq!(run(&command, "").unwrap().text().trim(), format!("xxx{}", (1 << 20) - 3));
+    }
+}

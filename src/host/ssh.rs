@@ -1,0 +1,184 @@
+//! Transport by the user's own ssh: one connection per host, multiplexed, with settings that no user file can loosen.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::error::classify;
+use super::frame::Framed;
+use super::{Answer, Command, HostError, Output, Transport};
+use crate::cluster::{Node, Ssh};
+
+/// The longest control folder for which ssh's socket path still fits (measured with OpenSSH 9: 62 is too long).
+const LONGEST_CONTROL_FOLDER: usize = 61;
+
+/// Becomes root if the login is not, and bounds the time there. Single quotes keep it whole in any login shell.
+const BECOME_ROOT: &str = r#"if [ "$(id -u)" = 0 ]; then exec timeout -k 10 "$1" /bin/sh -c "$0"; fi; exec sudo -n timeout -k 10 "$1" /bin/sh -c "$0""#;
+
+/// Connects to a node. `folder` is a short private folder of this run, for ssh's socket and configuration.
+///
+/// # Errors
+/// [`HostError`] says what kept us out.
+pub async fn connect(node: &Node, folder: &Path, limit: Duration) -> Result<Box<dyn Transport>, HostError> {
+    let host = node.name.to_string();
+    let local = |reason: String| HostError::Local { reason };
+    if folder.as_os_str().len() > LONGEST_CONTROL_FOLDER {
+        return Err(local(format!(
+            "{} is too long a path for ssh's control socket; set XDG_RUNTIME_DIR",
+            folder.display()
+        )));
+    }
+    let config = folder.join(format!("{host}.conf"));
+    std::fs::write(&config, ssh_config(&node.ssh, folder, &host)).map_err(|error| local(error.to_string()))?;
+    if let Some(key) = &node.ssh.host_key {
+        let known = format!("{host} {key}\n");
+        std::fs::write(folder.join(format!("{host}.known")), known).map_err(|error| local(error.to_string()))?;
+    }
+    let mut builder = SessionBuilder::default();
+    builder
+        .known_hosts_check(KnownHosts::Strict)
+        .control_directory(folder)
+        // A killed run leaves no connection behind for longer than this.
+        .control_persist(ControlPersist::IdleFor(
+            std::num::NonZeroUsize::new(60).unwrap_or(std::num::NonZeroUsize::MIN),
+        ))
+        .config_file(&config)
+        .connect_timeout(limit);
+    if let Some(user) = &node.ssh.user {
+        builder.user(user.clone());
+    }
+    if let Some(port) = node.ssh.port {
+        builder.port(port);
+    }
+    if let Some(key) = &node.ssh.key {
+        builder.keyfile(key);
+    }
+    let session = match tokio::time::timeout(limit + Duration::from_secs(1), builder.connect(&node.ssh.host)).await {
+        Ok(Ok(session)) => session,
+        Ok(Err(openssh::Error::Ssh(error))) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(local(error.to_string()));
+        }
+        Ok(Err(openssh::Error::Connect(error))) => return Err(classify(&host, &error.to_string())),
+        Ok(Err(error)) => return Err(classify(&host, &chain(&error))),
+        Err(_) => {
+            let reason = format!("no connection within {} s", limit.as_secs());
+            return Err(HostError::Unreachable { host, reason });
+        }
+    };
+    Ok(Box::new(SshTransport { host, session }))
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// The run's own ssh configuration: ssh takes the first value it meets, so ours stand before the user's.
+fn ssh_config(ssh: &Ssh, folder: &Path, host: &str) -> String {
+    let mut text = String::from(
+        "Host *\n  BatchMode yes\n  StrictHostKeyChecking yes\n  UpdateHostKeys no\n  ForwardAgent no\n  ForwardX11 no\n  \
+         PermitLocalCommand no\n  ClearAllForwardings yes\n  RequestTTY no\n  RemoteCommand none\n  ServerAliveInterval 5\n  ServerAliveCountMax 3\n",
+    );
+    if ssh.host_key.is_some() {
+        let _ = writeln!(
+            text,
+            "  HostKeyAlias {host}\n  UserKnownHostsFile {}\n  GlobalKnownHostsFile /dev/null",
+            folder.join(format!("{host}.known")).display()
+        );
+    }
+    if ssh.key.is_some() {
+        text.push_str("  IdentitiesOnly yes\n");
+    }
+    match &ssh.config {
+        Some(path) => {
+            let _ = writeln!(text, "Include \"{}\"", path.display());
+        }
+        None => text.push_str("Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\n"),
+    }
+    text
+}
+
+struct SshTransport {
+    host: String,
+    session: Session,
+}
+
+impl SshTransport {
+    async fn ask(&self, command: &Command) -> Result<Output, HostError> {
+        let framed = Framed::new(command)?;
+        let lost = || HostError::Lost { host: self.host.clone(), step: command.step.clone() };
+        let seconds = command.timeout.as_secs().to_string();
+        let mut child = self
+            .session
+            .command("/bin/sh")
+            .args(["-c", BECOME_ROOT, framed.bootstrap.as_str(), seconds.as_str()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .await
+            .map_err(|_| lost())?;
+        let (Some(mut to), Some(mut from), Some(mut errors)) =
+            (child.stdin().take(), child.stdout().take(), child.stderr().take())
+        else {
+            return Err(lost());
+        };
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let send = async {
+            // A program that ends early closes its input; its answer says why, so a broken pipe is no error here.
+            let _ = to.write_all(&framed.input).await;
+            let _ = to.shutdown().await;
+            drop(to);
+        };
+        let exchange = async {
+            let ((), read, read_errors) =
+                tokio::join!(send, from.read_to_end(&mut stdout), errors.read_to_end(&mut stderr));
+            read.and(read_errors)
+        };
+        // The host kills the program at the limit; this one is for a host that no longer answers at all.
+        let limit = command.timeout + Duration::from_secs(15);
+        let exchanged = tokio::time::timeout(limit, exchange).await;
+        let timed_out =
+            || HostError::Timeout { host: self.host.clone(), step: command.step.clone(), after: command.timeout };
+        let status = match exchanged {
+            Err(_) => return Err(timed_out()),
+            Ok(Err(_)) => return Err(lost()),
+            Ok(Ok(_)) => child.wait().await,
+        };
+        if let Some(output) = framed.answer(&stdout, stderr.clone()) {
+            return Ok(output);
+        }
+        let said = String::from_utf8_lossy(&stderr);
+        if !framed.began(&stdout) && said.contains("sudo") {
+            let reason = said.lines().rev().find(|line| line.contains("sudo")).unwrap_or("sudo refused").to_owned();
+            return Err(HostError::Privilege { host: self.host.clone(), reason });
+        }
+        match status {
+            Ok(status) if status.code() == Some(124) => Err(timed_out()),
+            _ => Err(lost()),
+        }
+    }
+}
+
+impl Transport for SshTransport {
+    fn run<'a>(&'a self, command: &'a Command) -> Answer<'a> {
+        Box::pin(self.ask(command))
+    }
+
+    fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            // A connection that is gone already is what we want.
+            let _ = self.session.close().await;
+        })
+    }
+}

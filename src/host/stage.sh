@@ -1,0 +1,32 @@
+# Arguments, nine a file: path owner group mode size sha256 keep-name check-user check. Standard input: all bytes in a row.
+staged() { printf '%s/.quorate-new-%s' "${1%/*}" "${1##*/}"; }
+all=
+undo() { eval "rm -f $all"; [ -z "${folder:-}" ] || rm -rf "$folder"; }
+give_up() { undo; echo "$1" >&2; exit "$2"; }
+checks=$(mktemp) || exit 1
+trap 'rm -f "$checks"' EXIT
+while [ $# -ge 9 ]; do
+    new=$(staged "$1")
+    all="$all '$(printf %s "$new" | sed "s/'/'\\\\''/g")'"
+    # Made unreadable first: it may hold a secret before it has its owner.
+    rm -f "$new"
+    (umask 077; head -c "$5" >"$new") || give_up "$1: could not be written (disk full?)" 81
+    [ "$(sha256sum <"$new")" = "$6  -" ] || give_up "$1: did not arrive whole" 81
+    chown "$2:$3" "$new" && chmod "$4" "$new" || give_up "$1: owner $2:$3 or mode $4 could not be set" 81
+    sync "$new" || give_up "$1: could not be synced to disk" 81
+    [ -z "$9" ] || printf '%s\n%s\n%s\n%s\n' "$1" "$7" "$8" "$9" >>"$checks"
+    shift 9
+done
+# Judged once all are there: some name each other.
+while read -r path && read -r keep && read -r user && read -r check; do
+    candidate=$(staged "$path")
+    if [ "$keep" = yes ]; then
+        folder=$(mktemp -d)
+        cp -p "$candidate" "$folder/${path##*/}" && chmod 755 "$folder"
+        candidate="$folder/${path##*/}"
+    fi
+    [ -z "$user" ] || check="setpriv --reuid=$user --regid=$user --init-groups $check"
+    said=$(eval "$check" 2>&1 </dev/null) || give_up "$path: refused by its own check: $said" 80
+    [ "$keep" = no ] || { rm -rf "$folder"; folder=; }
+done <"$checks"
+exit 0

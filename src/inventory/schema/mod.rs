@@ -1,0 +1,15 @@
+//! The one table of an inventory's keys: it drives reading, unknown keys, the JSON Schema and docs/inventory.md.
+
+mod fields;
+mod json;
+mod kind;
+mod reference;
+mod shape;
+mod words;
+
+pub(super) use fields::INVENTORY;
+pub use json::json_schema;
+pub(super) use kind::{Field, Kind};
+pub use reference::reference;
+pub(super) use shape::{Data, Shaper, Value};
+pub(super) use words::Word;

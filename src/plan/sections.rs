@@ -1,0 +1,49 @@
+//! How a script on a host tells many things in one answer: named sections with their length.
+
+use std::collections::BTreeMap;
+
+/// Shell functions that a script begins with: `section NAME command…` runs a command and frames what it prints.
+pub(super) const PRELUDE: &str = r#"section() { s_name=$1; shift; s_out=$("$@" 2>/dev/null); s_rc=$?; printf '=%s %s %s\n%s\n' "$s_name" "$s_rc" "${#s_out}" "$s_out"; }
+"#;
+
+/// What one section holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Section {
+    /// The command's exit code.
+    pub(super) code: i32,
+    /// What it printed, without its last newline.
+    pub(super) text: String,
+}
+
+/// Reads an answer back; `None` when it is not in the form the prelude writes.
+pub(super) fn parse(answer: &[u8]) -> Option<BTreeMap<String, Section>> {
+    let mut sections = BTreeMap::new();
+    let mut rest = answer;
+    while !rest.is_empty() {
+        let end = rest.iter().position(|&byte| byte == b'\n')?;
+        let head = std::str::from_utf8(rest.get(..end)?).ok()?;
+        let mut words = head.strip_prefix('=')?.split(' ');
+        let (name, code, length) = (words.next()?, words.next()?.parse().ok()?, words.next()?.parse::<usize>().ok()?);
+        let body = rest.get(end + 1..end + 1 + length)?;
+        sections.insert(name.to_owned(), Section { code, text: String::from_utf8_lossy(body).into_owned() });
+        rest = rest.get(end + 2 + length..)?;
+    }
+    Some(sections)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_real_shell_writes_what_is_read() {
+        let script = format!("{PRELUDE}section a printf '=x 0 1\\ny'; section b false; section c printf '\u{3042}'");
+        for shell in ["sh", "bash"] {
+            let output = std::process::Command::new(shell).args(["-c", &script]).env("LC_ALL", "C").output().unwrap();
+            let sections = parse(&output.stdout).unwrap();
+            assert_eq!(sections["a"].text, "=x 0 1\ny", "{shell}");
+            assert_eq!(sections["b"], Section { code: 1, text: String::new() });
+            assert_eq!(sections["c"].text, "\u{3042}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The second question to a host: what of the desired state is there already? Reads only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::sections;
+use crate::component::DesiredNode;
+
+/// What a path is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// User.
+    pub owner: String,
+    /// Group.
+    pub group: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Last modification, in seconds since 1970.
+    pub modified: f64,
+}
+
+/// What systemd says of a unit.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct UnitState {
+    /// `LoadState`: `loaded`, `not-found`, `masked`.
+    pub load: String,
+    /// `ActiveState`: `active`, `inactive`, `failed`, `activating` …
+    pub active: String,
+    /// `UnitFileState`: `enabled`, `disabled`, `masked` …
+    pub enabled: String,
+    /// The main process, 0 if none.
+    pub pid: u32,
+    /// Automatic restarts so far.
+    pub restarts: u32,
+    /// The unit file on disk is newer than the one systemd read.
+    pub stale: bool,
+    /// When the main process started, in seconds since 1970.
+    pub started: f64,
+    /// When quorate last made it reload, in seconds since 1970.
+    pub reloaded: f64,
+}
+
+/// What one node has.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ObservedNode {
+    /// Files and folders among those desired.
+    pub entries: BTreeMap<String, Entry>,
+    /// Sums of the files among those desired.
+    pub sums: BTreeMap<String, String>,
+    /// Accounts among those desired.
+    pub accounts: BTreeSet<String>,
+    /// Packages among those desired.
+    pub packages: BTreeSet<String>,
+    /// Programs by their root: the sum of the archive they came from.
+    pub programs: BTreeMap<String, String>,
+    /// Links and where they lead.
+    pub links: BTreeMap<String, String>,
+    /// Units, services and masked ones.
+    pub units: BTreeMap<String, UnitState>,
+    /// The data folders that hold something: PostgreSQL's, etcd's.
+    pub data: BTreeSet<String>,
+    /// The cluster that quorate put on this host, if it did.
+    pub owner: Option<String>,
+}
+
+/// Folders whose content is data that must never be overwritten: `(etcd's, PostgreSQL's)`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFolders {
+    /// etcd's data folder.
+    pub etcd: String,
+    /// PostgreSQL's data folder.
+    pub postgresql: String,
+}
+
+/// The script; everything variable comes in its arguments. `packages` is the family's query: it prints the names of those
+/// of its arguments that are installed.
+pub fn script(packages: &str) -> String {
+    let mut script = String::from(sections::PRELUDE);
+    let _ = write!(script, "packages() {{ {packages}\n}}\n{}", include_str!("state.sh"));
+    script
+}
+
+/// The script's arguments: kind, value, kind, value …
+pub fn args(node: &DesiredNode, data: &DataFolders) -> Vec<String> {
+    let mut args = Vec::new();
+    let mut push = |kind: &str, value: &str| args.extend([kind.to_owned(), value.to_owned()]);
+    for directory in &node.directories {
+        push("path", &directory.path);
+    }
+    for file in &node.files {
+        push("path", &file.path);
+        push("file", &file.path);
+    }
+    for account in &node.accounts {
+        push("account", &account.name);
+    }
+    for package in &node.packages {
+        push("package", package);
+    }
+    for program in &node.programs {
+        push("program", &program.root);
+        for (link, _) in &program.links {
+            push("link", link);
+        }
+    }
+    for service in &node.services {
+        push("unit", &service.unit);
+    }
+    for unit in &node.masked {
+        push("unit", unit);
+    }
+    push("data", &data.etcd);
+    push("data", &data.postgresql);
+    args
+}
+
+impl ObservedNode {
+    /// Reads an answer.
+    pub fn parse(answer: &[u8]) -> Option<Self> {
+        let sections = sections::parse(answer)?;
+        let text = |name: &str| sections.get(name).map_or("", |section| section.text.as_str());
+        let clock: f64 = text("clock").parse().ok()?;
+        let uptime: f64 = text("uptime").split(' ').next()?.parse().ok()?;
+        let pair = |line: &str| line.split_once(' ').map(|(a, b)| (b.to_owned(), a.to_owned()));
+        Some(Self {
+            entries: text("entries").lines().filter_map(entry).collect(),
+            sums: text("sums")
+                .lines()
+                .filter_map(|line| line.split_once("  "))
+                .map(|(sum, path)| (path.to_owned(), sum.to_owned()))
+                .collect(),
+            accounts: text("accounts").lines().map(str::to_owned).collect(),
+            packages: text("packages").lines().map(str::to_owned).collect(),
+            programs: text("programs").lines().filter_map(pair).collect(),
+            links: text("links")
+                .lines()
+                .filter_map(|line| line.split_once(" -> "))
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .collect(),
+            units: text("units").split("\n\n").filter_map(|block| unit(block, clock - uptime)).collect(),
+            data: text("data").lines().map(str::to_owned).collect(),
+            owner: Some(text("owner").trim().to_owned()).filter(|owner| !owner.is_empty()),
+        })
+    }
+}
+
+/// `root root 644 regular file|1732300000.123456789|/etc/x`.
+fn entry(line: &str) -> Option<(String, Entry)> {
+    let mut parts = line.splitn(3, '|');
+    let (head, modified, path) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut words = head.splitn(4, ' ');
+    let (owner, group, mode, kind) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let entry = Entry {
+        owner: owner.to_owned(),
+        group: group.to_owned(),
+        mode: u32::from_str_radix(mode, 8).ok()?,
+        folder: kind == "directory",
+        modified: modified.parse().ok()?,
+    };
+    Some((path.to_owned(), entry))
+}
+
+/// A block of `systemctl show`; `booted` is the moment at which the monotonic clock was zero.
+fn unit(block: &str, booted: f64) -> Option<(String, UnitState)> {
+    let values: BTreeMap<&str, &str> = block.lines().filter_map(|line| line.split_once('=')).collect();
+    let value = |key: &str| values.get(key).copied().unwrap_or("");
+    let started = value("ExecMainStartTimestampMonotonic").parse::<f64>().map_or(0.0, |micros| booted + micros / 1e6);
+    let state = UnitState {
+        load: value("LoadState").to_owned(),
+        active: value("ActiveState").to_owned(),
+        enabled: value("UnitFileState").to_owned(),
+        pid: value("MainPID").parse().unwrap_or(0),
+        restarts: value("NRestarts").parse().unwrap_or(0),
+        stale: value("NeedDaemonReload") == "yes",
+        started,
+        reloaded: value("Reloaded").parse().unwrap_or(0.0),
+    };
+    Some(((*values.get("Unit")?).to_owned(), state))
+}

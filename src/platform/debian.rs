@@ -1,0 +1,181 @@
+//! Debian 11, 12 and 13.
+
+use super::{Daemon, EarlyFile, Platform};
+use crate::cluster::{Os, PackageSource, Version};
+
+/// What differs from release to release.
+#[derive(Debug)]
+pub(super) struct Release {
+    postgresql: &'static [u16],
+    etcd: Version,
+    haproxy: Version,
+    keepalived: Version,
+    packaged_etcd: Option<Version>,
+    packaged_patroni: Option<Version>,
+    packaged_keepalived: Version,
+    haproxy_runtime: &'static [&'static str],
+    systemd: u16,
+}
+
+static BULLSEYE: Release = Release {
+    postgresql: &[13],
+    etcd: Version::new(3, 4, 23),
+    haproxy: Version::new(2, 2, 9),
+    keepalived: Version::new(2, 2, 7),
+    // 3.3.25 lacks the pre-vote and learners; 2.0.2 lacks etcd v3 as we use it. Both are refused, not tried.
+    packaged_etcd: None,
+    packaged_patroni: None,
+    packaged_keepalived: Version::new(2, 1, 5),
+    haproxy_runtime: &["libssl1.1", "libpcre2-8-0", "libpcre2-posix2", "libcrypt1", "libsystemd0"],
+    systemd: 247,
+};
+
+static BOOKWORM: Release = Release {
+    postgresql: &[15],
+    etcd: Version::new(3, 4, 23),
+    haproxy: Version::new(2, 6, 12),
+    keepalived: Version::new(2, 2, 7),
+    packaged_etcd: Some(Version::new(3, 4, 23)),
+    packaged_patroni: Some(Version::new(3, 0, 2)),
+    packaged_keepalived: Version::new(2, 2, 7),
+    haproxy_runtime: &["libssl3", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
+    systemd: 252,
+};
+
+static TRIXIE: Release = Release {
+    postgresql: &[17],
+    etcd: Version::new(3, 5, 16),
+    haproxy: Version::new(3, 0, 11),
+    keepalived: Version::new(2, 3, 3),
+    packaged_etcd: Some(Version::new(3, 5, 16)),
+    packaged_patroni: Some(Version::new(4, 0, 7)),
+    packaged_keepalived: Version::new(2, 3, 3),
+    haproxy_runtime: &["libssl3t64", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
+    systemd: 257,
+};
+
+/// The release, if it is one of those known.
+pub(super) fn release(os: &Os) -> Option<&'static Release> {
+    match (os.id.as_str(), os.version.major()) {
+        ("debian", 11) => Some(&BULLSEYE),
+        ("debian", 12) => Some(&BOOKWORM),
+        ("debian", 13) => Some(&TRIXIE),
+        _ => None,
+    }
+}
+
+impl Platform for Release {
+    fn postgresql_versions(&self, source: PackageSource) -> &'static [u16] {
+        match source {
+            PackageSource::Distribution => self.postgresql,
+            PackageSource::Pgdg => &[17, 18, 16, 15, 14, 13],
+        }
+    }
+
+    fn postgresql_packages(&self, major: u16) -> Vec<String> {
+        vec!["postgresql-common".to_owned(), format!("postgresql-{major}")]
+    }
+
+    fn postgresql_bin_dir(&self, major: u16) -> String {
+        format!("/usr/lib/postgresql/{major}/bin")
+    }
+
+    fn postgresql_data_dir(&self, major: u16, scope: &str) -> String {
+        format!("/var/lib/postgresql/{major}/{scope}")
+    }
+
+    fn postgresql_units(&self, major: u16) -> Vec<String> {
+        vec!["postgresql.service".to_owned(), format!("postgresql@{major}-main.service")]
+    }
+
+    fn postgres_home(&self) -> &'static str {
+        "/var/lib/postgresql"
+    }
+
+    fn early_files(&self) -> &'static [EarlyFile] {
+        // Read by postgresql-common when postgresql-NN is configured: without it a stray cluster "main" is created, takes
+        // port 5432 and starts at boot. The packages must then be installed with `--force-confold`.
+        &[EarlyFile {
+            path: "/etc/postgresql-common/createcluster.conf",
+            text: "# Managed by quorate: Patroni creates the only cluster of this host.\ncreate_main_cluster = false\n",
+        }]
+    }
+
+    fn proven_version(&self, daemon: Daemon) -> Version {
+        match daemon {
+            Daemon::Etcd => self.etcd,
+            Daemon::Patroni => Version::new(4, 1, 5),
+            Daemon::Haproxy => self.haproxy,
+            Daemon::Keepalived => self.keepalived,
+        }
+    }
+
+    fn packaged_version(&self, daemon: Daemon) -> Option<Version> {
+        match daemon {
+            Daemon::Etcd => self.packaged_etcd,
+            Daemon::Patroni => self.packaged_patroni,
+            Daemon::Haproxy => Some(self.haproxy),
+            Daemon::Keepalived => Some(self.packaged_keepalived),
+        }
+    }
+
+    fn packaged_program(&self, daemon: Daemon) -> &'static str {
+        match daemon {
+            Daemon::Etcd => "/usr/bin/etcd",
+            Daemon::Patroni => "/usr/bin/patroni",
+            Daemon::Haproxy => "/usr/sbin/haproxy",
+            Daemon::Keepalived => "/usr/sbin/keepalived",
+        }
+    }
+
+    fn daemon_packages(&self, daemon: Daemon) -> &'static [&'static str] {
+        match daemon {
+            Daemon::Etcd => &["etcd-server", "etcd-client"],
+            Daemon::Patroni => &["patroni"],
+            Daemon::Haproxy => &["haproxy"],
+            Daemon::Keepalived => &["keepalived"],
+        }
+    }
+
+    fn runtime_packages(&self, daemon: Daemon) -> &'static [&'static str] {
+        match daemon {
+            // A static program of Go.
+            Daemon::Etcd => &[],
+            // The virtual environment links to the system's Python; psycopg finds libpq by itself.
+            Daemon::Patroni => &["python3", "libpq5"],
+            Daemon::Haproxy => self.haproxy_runtime,
+            Daemon::Keepalived => &["libsystemd0"],
+        }
+    }
+
+    fn build_packages(&self, daemon: Daemon) -> &'static [&'static str] {
+        match daemon {
+            Daemon::Etcd => &["golang-go", "patch"],
+            Daemon::Patroni => &["python3-venv", "python3-pip"],
+            Daemon::Haproxy => {
+                &["gcc", "make", "libc6-dev", "libssl-dev", "libpcre2-dev", "libsystemd-dev", "libcrypt-dev"]
+            }
+            Daemon::Keepalived => &["gcc", "make", "libc6-dev", "libsystemd-dev", "pkg-config"],
+        }
+    }
+
+    fn package_query(&self) -> &'static str {
+        r#"dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" | sed -n 's/ installed$//p'"#
+    }
+
+    fn install_script(&self) -> &'static str {
+        include_str!("debian-install.sh")
+    }
+
+    fn python(&self) -> &'static str {
+        "/usr/bin/python3"
+    }
+
+    fn environment_dir(&self) -> &'static str {
+        "/etc/default"
+    }
+
+    fn systemd_version(&self) -> u16 {
+        self.systemd
+    }
+}

@@ -1,0 +1,116 @@
+//! Operating systems: the paths, packages, units and versions that differ between them. Nothing about an operating system
+//! stands anywhere else. Pure.
+
+mod debian;
+mod rhel;
+
+use crate::cluster::{Os, OsFamily, PackageSource, Version};
+
+/// Why nothing can be rendered or installed for an operating system.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{os} is not supported; quorate knows {known}")]
+pub struct UnsupportedOs {
+    /// The system met.
+    pub os: String,
+    /// The systems known.
+    pub known: &'static str,
+}
+
+/// A file that must be there before packages are installed, because their installation reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlyFile {
+    /// Absolute path.
+    pub path: &'static str,
+    /// The bytes; owner root, mode 0644.
+    pub text: &'static str,
+}
+
+/// A program of one of the daemons that can come from a source build or from the family's package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Daemon {
+    /// The store.
+    Etcd,
+    /// The manager.
+    Patroni,
+    /// The router.
+    Haproxy,
+    /// The holder of the VIP.
+    Keepalived,
+}
+
+/// What quorate must know of one release of an operating system.
+pub trait Platform: std::fmt::Debug + Sync {
+    /// Major versions of PostgreSQL that its archive offers, the default first.
+    fn postgresql_versions(&self, source: PackageSource) -> &'static [u16];
+
+    /// Packages that bring PostgreSQL's server.
+    fn postgresql_packages(&self, major: u16) -> Vec<String>;
+
+    /// Folder of PostgreSQL's programs.
+    fn postgresql_bin_dir(&self, major: u16) -> String;
+
+    /// Data folder of the cluster of that scope.
+    fn postgresql_data_dir(&self, major: u16, scope: &str) -> String;
+
+    /// Units that start PostgreSQL without Patroni and must therefore be masked.
+    fn postgresql_units(&self, major: u16) -> Vec<String>;
+
+    /// Home folder of the account `postgres`.
+    fn postgres_home(&self) -> &'static str;
+
+    /// Files to write before the first package is installed.
+    fn early_files(&self) -> &'static [EarlyFile];
+
+    /// The version built by default: the one proven on this release.
+    fn proven_version(&self, daemon: Daemon) -> Version;
+
+    /// The version of this release's own package; `None` if it has none that works here.
+    fn packaged_version(&self, daemon: Daemon) -> Option<Version>;
+
+    /// Where the family's package puts a program.
+    fn packaged_program(&self, daemon: Daemon) -> &'static str;
+
+    /// The family's packages that bring a daemon (`install: package`).
+    fn daemon_packages(&self, daemon: Daemon) -> &'static [&'static str];
+
+    /// Packages that a source build's result needs to run.
+    fn runtime_packages(&self, daemon: Daemon) -> &'static [&'static str];
+
+    /// Packages that building from source needs, on the one host that builds.
+    fn build_packages(&self, daemon: Daemon) -> &'static [&'static str];
+
+    /// A shell command that prints those of its arguments that are installed packages.
+    fn package_query(&self) -> &'static str;
+
+    /// A script that installs the packages named by its arguments and starts none of their services.
+    fn install_script(&self) -> &'static str;
+
+    /// The Python that Patroni's virtual environment is made with.
+    fn python(&self) -> &'static str;
+
+    /// Folder of environment files that packaged units read.
+    fn environment_dir(&self) -> &'static str;
+
+    /// systemd's version: it decides which options `systemd-analyze verify` takes.
+    fn systemd_version(&self) -> u16;
+}
+
+/// The platform of an operating system.
+///
+/// # Errors
+/// [`UnsupportedOs`] if no file here describes it.
+pub fn of(os: &Os) -> Result<&'static dyn Platform, UnsupportedOs> {
+    let found = match os.family {
+        OsFamily::Debian => debian::release(os).map(|release| release as &'static dyn Platform),
+        OsFamily::Rhel => rhel::release(os).map(|release| release as &'static dyn Platform),
+    };
+    found.ok_or_else(|| UnsupportedOs {
+        os: os.to_string(),
+        known: "debian 11, 12 and 13, and RHEL 8 and 9 with their rebuilds",
+    })
+}
+
+/// Where Patroni's virtual environment of that version lives; its Python is `bin/python` below.
+pub fn patroni_root(version: Version) -> String {
+    format!("/opt/quorate/patroni-{version}")
+}
