@@ -1,5 +1,6 @@
 //! Cgroups of the lab's own: one per host and one for the supervisors, in every hierarchy that matters.
 //!
+//! They set no limits: a guest would not see them and size itself by this machine's memory all the same.
 //! A host's systemd needs a cgroup that no other host shares. The groups also say, whatever else was lost, which processes
 //! are the lab's: `down` ends those and no others.
 
@@ -16,9 +17,6 @@ use super::{Error, wait};
 const TOP: &str = "quorate-lab";
 /// The group of a lab's supervisors; no node is called that.
 const SUPERVISORS: &str = "supervisors";
-/// What a host may use of this machine's memory, in bytes, where the memory controller is within reach.
-const MEMORY: &str = "4294967296";
-
 /// How long killed processes may take to go.
 const KILL_LIMIT: Duration = Duration::from_secs(30);
 /// How often they are looked for.
@@ -56,16 +54,8 @@ pub(super) fn of_host(name: &LabName, node: &str) -> Result<Vec<PathBuf>, Error>
     remove(name, Some(node))?;
     let mut groups = Vec::new();
     for hierarchy in hierarchies() {
-        let lab = group(&hierarchy, name, None);
-        let group = lab.join(node);
+        let group = group(&hierarchy, name, Some(node));
         fs::create_dir_all(&group).map_err(file("cannot make the cgroup", &group))?;
-        // In the unified hierarchy a group has a controller only when all above it hand it down. Limits are a courtesy to
-        // this machine: where they can't be set, the host runs without.
-        for above in [&hierarchy, &hierarchy.join(TOP), &lab] {
-            let _ = fs::write(above.join("cgroup.subtree_control"), "+memory");
-        }
-        let _ = fs::write(group.join("memory.max"), MEMORY);
-        let _ = fs::write(group.join("memory.limit_in_bytes"), MEMORY);
         groups.push(group);
     }
     Ok(groups)
