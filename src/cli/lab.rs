@@ -138,7 +138,7 @@ pub(crate) fn run(command: LabCommand, secrets_file: &str, secrets: MakeSecrets<
 }
 
 /// Shows progress, a line each.
-fn progress(event: Event) {
+fn progress(event: &Event) {
     // Nobody reads it: no reason to stop the work.
     let _ = writeln!(std::io::stderr(), "{event}");
 }

@@ -1,21 +1,26 @@
 //! Cgroups of the lab's own: one per host and one for the supervisors, in every hierarchy that matters.
 //!
+//! They set no limits: a guest would not see them and size itself by this machine's memory all the same.
 //! A host's systemd needs a cgroup that no other host shares. The groups also say, whatever else was lost, which processes
 //! are the lab's: `down` ends those and no others.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::Error;
 use super::error::file;
+use super::process::Process;
 use super::spec::LabName;
+use super::{Error, wait};
 
 /// The group above all labs.
 const TOP: &str = "quorate-lab";
 /// The group of a lab's supervisors; no node is called that.
 const SUPERVISORS: &str = "supervisors";
-/// What a host may use of this machine's memory, in bytes, where the memory controller is within reach.
-const MEMORY: &str = "4294967296";
+/// How long killed processes may take to go.
+const KILL_LIMIT: Duration = Duration::from_secs(30);
+/// How often they are looked for.
+const KILL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The hierarchies of this machine in which the lab keeps groups: the unified one, systemd's, memory's.
 fn hierarchies() -> Vec<PathBuf> {
@@ -36,20 +41,21 @@ fn hierarchy(line: &str) -> Option<PathBuf> {
     (wanted && root == "/").then(|| PathBuf::from(point))
 }
 
-/// Makes the groups of a host; their folders.
+/// A lab's group in a hierarchy, or that of one of its hosts.
+fn group(hierarchy: &Path, name: &LabName, node: Option<&str>) -> PathBuf {
+    let lab = hierarchy.join(TOP).join(name.to_string());
+    node.map_or_else(|| lab.clone(), |node| lab.join(node))
+}
+
+/// Makes the groups of a host that does not run; their folders.
+///
+/// They are new each time: in a group that was killed as a whole once, the kernel kills what a later systemd starts there.
 pub(super) fn of_host(name: &LabName, node: &str) -> Result<Vec<PathBuf>, Error> {
+    remove(name, Some(node))?;
     let mut groups = Vec::new();
     for hierarchy in hierarchies() {
-        let lab = hierarchy.join(TOP).join(name.to_string());
-        let group = lab.join(node);
+        let group = group(&hierarchy, name, Some(node));
         fs::create_dir_all(&group).map_err(file("cannot make the cgroup", &group))?;
-        // In the unified hierarchy a group has a controller only when all above it hand it down. Limits are a courtesy to
-        // this machine: where they can't be set, the host runs without.
-        for above in [&hierarchy, &hierarchy.join(TOP), &lab] {
-            let _ = fs::write(above.join("cgroup.subtree_control"), "+memory");
-        }
-        let _ = fs::write(group.join("memory.max"), MEMORY);
-        let _ = fs::write(group.join("memory.limit_in_bytes"), MEMORY);
         groups.push(group);
     }
     Ok(groups)
@@ -58,7 +64,7 @@ pub(super) fn of_host(name: &LabName, node: &str) -> Result<Vec<PathBuf>, Error>
 /// Moves the calling process into the group of the lab's supervisors.
 pub(super) fn join_supervisors(name: &LabName) -> Result<(), Error> {
     for hierarchy in hierarchies() {
-        let group = hierarchy.join(TOP).join(name.to_string()).join(SUPERVISORS);
+        let group = group(&hierarchy, name, Some(SUPERVISORS));
         fs::create_dir_all(&group).map_err(file("cannot make the cgroup", &group))?;
         let members = group.join("cgroup.procs");
         fs::write(&members, "0").map_err(file("cannot join the cgroup", &members))?;
@@ -66,47 +72,68 @@ pub(super) fn join_supervisors(name: &LabName) -> Result<(), Error> {
     Ok(())
 }
 
-/// The ids of all processes in the lab's groups.
-pub(super) fn members(name: &LabName) -> Vec<i32> {
-    members_of(Path::new(&name.to_string()))
-}
-
-/// The ids of all processes at or below a group under [`TOP`].
-fn members_of(group: &Path) -> Vec<i32> {
+/// All living processes in a lab's groups, or in those of one of its hosts.
+fn members(name: &LabName, node: Option<&str>) -> Vec<Process> {
     let mut pids = Vec::new();
     for hierarchy in hierarchies() {
-        visit(&hierarchy.join(TOP).join(group), &mut |group| {
+        visit(&group(&hierarchy, name, node), &mut |group| {
             let text = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
             pids.extend(text.lines().filter_map(|line| line.parse::<i32>().ok()).filter(|pid| *pid > 0));
         });
     }
     pids.sort_unstable();
     pids.dedup();
-    pids
+    pids.into_iter().filter_map(Process::of).collect()
 }
 
-/// Whether no process is left of a host.
-pub(super) fn host_is_empty(name: &LabName, node: &str) -> bool {
-    members_of(&Path::new(&name.to_string()).join(node)).is_empty()
+/// Ends all processes in a lab's groups (or in those of one of its hosts) and those in `others`; whether there were any.
+pub(super) fn end(name: &LabName, node: Option<&str>, others: &dyn Fn() -> Vec<Process>) -> Result<bool, Error> {
+    let left = || [members(name, node), others()].concat();
+    let mut any = false;
+    let ended = wait::until(KILL_LIMIT, KILL_INTERVAL, || {
+        let processes = left();
+        if processes.is_empty() {
+            return Some(());
+        }
+        any = true;
+        // Again each time: a supervisor may have been between two boots. The unified hierarchy ends all at once.
+        for hierarchy in hierarchies() {
+            let _ = fs::write(group(&hierarchy, name, node).join("cgroup.kill"), "1");
+        }
+        processes.into_iter().for_each(Process::kill);
+        None
+    });
+    if ended.is_some() {
+        return Ok(any);
+    }
+    let pids = left().iter().map(|process| process.pid.to_string()).collect::<Vec<_>>();
+    Err(Error::Undead { name: name.to_string(), count: pids.len(), pids: pids.join(", ") })
 }
 
-/// Removes the lab's groups, which must be empty; whether there were any.
-pub(super) fn remove(name: &LabName) -> Result<bool, Error> {
+/// Removes a lab's groups (or those of one of its hosts), which must be empty; whether there were any.
+pub(super) fn remove(name: &LabName, node: Option<&str>) -> Result<bool, Error> {
     let mut removed = false;
     for hierarchy in hierarchies() {
         let mut failure = None;
-        let lab = hierarchy.join(TOP).join(name.to_string());
-        visit(&lab, &mut |group| {
-            removed = true;
-            if let Err(error) = fs::remove_dir(group) {
-                failure = Some(file("cannot remove the cgroup", group)(error));
-            }
-        });
+        let mut attempt = || {
+            failure = None;
+            visit(&group(&hierarchy, name, node), &mut |group| {
+                removed = true;
+                if let Err(error) = fs::remove_dir(group) {
+                    failure = Some(file("cannot remove the cgroup", group)(error));
+                }
+            });
+            failure.is_none().then_some(())
+        };
+        // A process that was just killed may hold its group for a moment.
+        wait::until(KILL_LIMIT, KILL_INTERVAL, &mut attempt);
         if let Some(error) = failure {
             return Err(error);
         }
-        // Fails, rightly, while another lab is there.
-        let _ = fs::remove_dir(hierarchy.join(TOP));
+        if node.is_none() {
+            // Fails, rightly, while another lab is there.
+            let _ = fs::remove_dir(hierarchy.join(TOP));
+        }
     }
     Ok(removed)
 }
@@ -118,16 +145,6 @@ fn visit(group: &Path, each: &mut dyn FnMut(&Path)) {
         visit(&entry.path(), each);
     }
     each(group);
-}
-
-/// Asks the kernel to end every process of the lab, all at once, where it can (the unified hierarchy).
-pub(super) fn kill(name: &LabName) {
-    for hierarchy in hierarchies() {
-        let switch = hierarchy.join(TOP).join(name.to_string()).join("cgroup.kill");
-        if switch.exists() {
-            let _ = fs::write(&switch, "1");
-        }
-    }
 }
 
 #[cfg(test)]

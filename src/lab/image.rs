@@ -43,7 +43,7 @@ if [ -e "$1/usr/bin/python3" ]; then echo 'the image is not bare: it has python3
 "#;
 
 /// The image of a release, built if it isn't there.
-pub(super) fn ensure(suite: Suite, archive: &Archive, event: &(dyn Fn(Event) + Sync)) -> Result<PathBuf, Error> {
+pub(super) fn ensure(suite: Suite, archive: &Archive, event: &(dyn Fn(&Event) + Sync)) -> Result<PathBuf, Error> {
     let folder = Path::new(CACHE).join(suite.as_str());
     let image = folder.join(key(suite, archive));
     if image.is_dir() {
@@ -56,8 +56,8 @@ pub(super) fn ensure(suite: Suite, archive: &Archive, event: &(dyn Fn(Event) + S
     }
     remove_unused(&folder)?;
     let start = Instant::now();
-    event(Event::BuildingImage { suite: suite.as_str().to_owned(), archive: archive.root.clone() });
-    let sources = archive.sources(suite, &|suite| event(Event::SuiteLeftOut { suite }))?;
+    event(&Event::BuildingImage { suite: suite.as_str().to_owned(), archive: archive.root.clone() });
+    let sources = archive.sources(suite, &|suite| event(&Event::SuiteLeftOut { suite }))?;
     let building = folder.join("building");
     if let Err(error) = build(suite, &sources, &building) {
         clear(&building)?;
@@ -65,11 +65,11 @@ pub(super) fn ensure(suite: Suite, archive: &Archive, event: &(dyn Fn(Event) + S
         if sources.len() == 1 {
             return Err(error);
         }
-        event(Event::SuiteLeftOut { suite: format!("{0}-updates or {0}-security", suite.as_str()) });
+        event(&Event::SuiteLeftOut { suite: format!("{0}-updates or {0}-security", suite.as_str()) });
         build(suite, &sources[..1], &building)?;
     }
     fs::rename(&building, &image).map_err(file("cannot rename the image to", &image))?;
-    event(Event::ImageBuilt { suite: suite.as_str().to_owned(), took: start.elapsed() });
+    event(&Event::ImageBuilt { suite: suite.as_str().to_owned(), took: start.elapsed() });
     Ok(image)
 }
 
@@ -107,12 +107,12 @@ fn build(suite: Suite, sources: &[String], folder: &Path) -> Result<(), Error> {
 }
 
 /// One build at a time per release: a second command waits for the first one's image.
-fn build_lock(folder: &Path, event: &dyn Fn(Event)) -> Result<Lock, Error> {
+fn build_lock(folder: &Path, event: &dyn Fn(&Event)) -> Result<Lock, Error> {
     let path = folder.join(".lock");
     if let Some(lock) = Lock::try_take(&path)? {
         return Ok(lock);
     }
-    event(Event::WaitingForImage);
+    event(&Event::WaitingForImage);
     let taken = wait::until(BUILD_LIMIT, Duration::from_millis(250), || Lock::try_take(&path).transpose());
     taken.unwrap_or(Err(Error::Locked { path }))
 }
@@ -145,5 +145,7 @@ fn key(suite: Suite, archive: &Archive) -> String {
         hash.update([0]);
     }
     hash.update(fs::read("/etc/ssl/certs/ca-certificates.crt").unwrap_or_default());
-    hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let digest: [u8; 32] = hash.finalize().into();
+    let start = digest.first_chunk().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(start))
 }

@@ -23,7 +23,7 @@ pub(super) fn render(lab: &Lab) -> String {
         config = ssh::config(&lab.name).display(),
     );
     for node in &lab.nodes {
-        let _ = writeln!(text, "  {}:\n    address: {}", node.name, node.address);
+        let _ = writeln!(text, "  - name: {}\n    address: {}", node.name, node.address);
     }
     if lab.suite == Suite::Bullseye {
         text.push_str("\npostgresql:\n  version: 13\n");

@@ -23,7 +23,7 @@ pub(super) fn need_root() -> Result<(), Error> {
 }
 
 /// Installs what is missing, saying what.
-pub(super) fn need_programs(event: &(dyn Fn(Event) + Sync)) -> Result<(), Error> {
+pub(super) fn need_programs(event: &(dyn Fn(&Event) + Sync)) -> Result<(), Error> {
     let missing: Vec<_> = PROGRAMS.iter().filter(|(name, _)| !on_path(name)).collect();
     if missing.is_empty() {
         return Ok(());
@@ -39,7 +39,7 @@ pub(super) fn need_programs(event: &(dyn Fn(Event) + Sync)) -> Result<(), Error>
         let programs = missing.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
         return Err(Error::NoApt { programs, packages: packages.join(" ") });
     }
-    event(Event::Installing { packages: packages.clone() });
+    event(&Event::Installing { packages: packages.clone() });
     let mut install = vec!["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"];
     install.extend(packages.iter().map(String::as_str));
     if !program::succeeds("apt-get", &install) {

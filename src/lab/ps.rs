@@ -55,14 +55,13 @@ pub fn ps(name: &LabName) -> Result<Vec<HostStatus>, Error> {
 /// One host.
 pub(super) fn status(lab: &Lab, node: &LabNode) -> HostStatus {
     let traces = Traces::of(lab, node);
-    let container = Process::recorded(&traces.container);
-    let init = container.and_then(Process::guest_init);
+    let init = Process::recorded(&traces.container).and_then(Process::guest_init);
     let supervised = Process::recorded(&traces.supervisor).is_some();
-    let state = match (init, container, supervised) {
-        (Some(_), _, true) => HostState::Running,
-        (None, Some(_), true) | (None, None, true) => HostState::Booting,
+    let state = match (init, supervised) {
+        (Some(_), true) => HostState::Running,
+        (None, true) => HostState::Booting,
         // A host without its supervisor would not come back from a reboot: it counts as down.
-        (_, _, false) => HostState::Down,
+        (_, false) => HostState::Down,
     };
     HostStatus {
         node: node.name.clone(),

@@ -32,16 +32,16 @@ pub fn relay(name: &LabName, host: Ipv4Addr, port: u16) -> Result<(), Error> {
         return Err(failed(command.exec()));
     }
     let stream = TcpStream::connect_timeout(&SocketAddr::from((host, port)), CONNECT_LIMIT).map_err(failed)?;
-    copy(&stream).map_err(failed)
+    // The bare descriptors: the library's own standard output would hold back what has no newline.
+    let input = io::stdin().as_fd().try_clone_to_owned().map_err(failed)?;
+    let output = io::stdout().as_fd().try_clone_to_owned().map_err(failed)?;
+    copy(&stream, File::from(input), File::from(output)).map_err(failed)
 }
 
 /// Both directions at once.
-fn copy(stream: &TcpStream) -> io::Result<()> {
+fn copy(stream: &TcpStream, mut input: File, mut output: File) -> io::Result<()> {
     // ssh's packets are small and somebody waits for each of them.
     stream.set_nodelay(true)?;
-    // The bare descriptors: the library's own standard output would hold back what has no newline.
-    let mut input = File::from(io::stdin().as_fd().try_clone_to_owned()?);
-    let mut output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     let mut to_host = stream.try_clone()?;
     // Not joined: when the host has closed, nobody is left who could use what still comes in.
     std::thread::spawn(move || {
@@ -65,5 +65,37 @@ fn pump(from: &mut impl Read, to: &mut impl Write) -> io::Result<()> {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, SeekFrom};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_input_is_passed_on_and_the_answer_to_it_arrives() {
+        let sent: Vec<u8> = (0..3_000_000_u32).map(|number| number.to_le_bytes()[0]).collect();
+        let mut input = tempfile::tempfile().unwrap();
+        input.write_all(&sent).unwrap();
+        input.seek(SeekFrom::Start(0)).unwrap();
+        let mut output = tempfile::tempfile().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let host = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            let mut received = Vec::new();
+            // Ends only when the relay passes the end of its input on.
+            connection.read_to_end(&mut received).unwrap();
+            connection.write_all(&received).unwrap();
+        });
+        copy(&stream, input, output.try_clone().unwrap()).unwrap();
+        host.join().unwrap();
+        output.seek(SeekFrom::Start(0)).unwrap();
+        let mut answer = Vec::new();
+        output.read_to_end(&mut answer).unwrap();
+        assert!(answer == sent, "{} bytes came back of {}", answer.len(), sent.len());
     }
 }

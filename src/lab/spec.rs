@@ -48,6 +48,11 @@ impl LabName {
         labs_folder().join(format!(".{}.lock", self.0))
     }
 
+    /// What the folder is called while it is being removed: an interrupted removal must not leave half a lab that looks whole.
+    pub(super) fn removed_folder(&self) -> PathBuf {
+        labs_folder().join(format!(".{}.removed", self.0))
+    }
+
     /// The lab's network namespace.
     pub(super) fn namespace(&self) -> String {
         format!("ql-{}", self.0)
@@ -60,8 +65,9 @@ impl LabName {
 
     /// Eight hexadecimal digits that stand for the name where only a few characters fit.
     pub(super) fn short(&self) -> String {
-        let digest = Sha256::digest(self.0.as_bytes());
-        digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+        let digest: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        let start = digest.first_chunk().copied().unwrap_or_default();
+        format!("{:08x}", u32::from_be_bytes(start))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Keys, known hosts and the ssh configuration of a lab: `ssh -F <folder>/ssh_config db01` from an ordinary shell.
 
+use std::fmt::Write;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ pub(super) fn ensure(lab: &Lab) -> Result<(), Error> {
         let public = files::read(&path.with_extension("pub"))?.unwrap_or_default();
         let mut words = public.split(' ');
         let (kind, value) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        known.push_str(&format!("{},{} {kind} {value}\n", node.name, node.address));
+        let _ = writeln!(known, "{},{} {kind} {value}", node.name, node.address);
     }
     files::write(&folder.join("known_hosts"), 0o600, &known)?;
     files::write(&config(&lab.name), 0o600, &render(lab, &own_program()?))
@@ -74,17 +75,18 @@ fn render(lab: &Lab, quorate: &Path) -> String {
     let folder = lab.name.folder();
     let mut text = format!("# The hosts of lab {}: ssh -F {} db01\n", lab.name, config(&lab.name).display());
     for node in &lab.nodes {
-        text.push_str(&format!("Host {0} {1}\n    HostName {1}\n    HostKeyAlias {0}\n", node.name, node.address));
+        let _ = writeln!(text, "Host {0} {1}\n    HostName {1}\n    HostKeyAlias {0}", node.name, node.address);
     }
     // ssh hands the line to a shell, after replacing what begins with a percent sign.
     let quorate = quorate.to_string_lossy().replace('\'', r"'\''").replace('%', "%%");
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         "Host *\n    User {USER}\n    IdentityFile \"{key}\"\n    IdentitiesOnly yes\n    IdentityAgent none\n    \
          PreferredAuthentications publickey\n    UserKnownHostsFile \"{known}\"\n    GlobalKnownHostsFile /dev/null\n    \
          StrictHostKeyChecking yes\n    ProxyCommand '{quorate}' lab relay --name {name} %h %p\n",
         key = key(&lab.name).display(),
         known = folder.join("known_hosts").display(),
         name = lab.name,
-    ));
+    );
     text
 }

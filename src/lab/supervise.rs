@@ -96,6 +96,8 @@ fn boot(lab: &Lab, node: &LabNode, traces: &Traces) -> Result<Option<i32>, Error
     }
     connect(lab, node, &mut child)?;
     let status = child.wait().map_err(file("cannot wait for", &traces.container))?;
+    // A container that is killed leaves its guest running; here that means that the power went off.
+    cgroup::end(&lab.name, Some(&node.name), &Vec::new)?;
     Ok(status.code())
 }
 

@@ -39,23 +39,24 @@ pub struct NewSecrets<'a> {
 }
 
 /// Brings a lab up and waits until every host answers.
-pub fn up(request: &UpRequest<'_>, event: &(dyn Fn(Event) + Sync)) -> Result<Lab, Error> {
+pub fn up(request: &UpRequest<'_>, event: &(dyn Fn(&Event) + Sync)) -> Result<Lab, Error> {
     let start = Instant::now();
     machine::need_root()?;
     files::make_folder(&labs_folder(), 0o700)?;
     let _lock = Lock::take(&request.name.lock_file())?;
     machine::need_programs(event)?;
+    files::remove_folder(&request.name.removed_folder())?;
     let lab = record(request, event)?;
     ssh::ensure(&lab)?;
     write_inventory(&lab, &request.secrets)?;
     network::ensure(&lab)?;
     let changed = boot_all(&lab, event)?;
-    event(Event::Ready { folder: lab.name.folder(), changed, took: start.elapsed() });
+    event(&Event::Ready { folder: lab.name.folder(), changed, took: start.elapsed() });
     Ok(lab)
 }
 
 /// The lab as it is recorded, or a new one; with its image.
-fn record(request: &UpRequest<'_>, event: &(dyn Fn(Event) + Sync)) -> Result<Lab, Error> {
+fn record(request: &UpRequest<'_>, event: &(dyn Fn(&Event) + Sync)) -> Result<Lab, Error> {
     if let Some(lab) = Lab::find(&request.name)? {
         let other = |has: String, asked: String| Error::OtherShape { name: lab.name.to_string(), has, asked };
         if let Some(suite) = request.suite.filter(|suite| *suite != lab.suite) {
@@ -104,7 +105,7 @@ fn write_inventory(lab: &Lab, secrets: &NewSecrets<'_>) -> Result<(), Error> {
 
 /// Boots what doesn't run and waits for all, side by side; whether any had to be booted. The first failure is returned
 /// after all hosts had their time.
-fn boot_all(lab: &Lab, event: &(dyn Fn(Event) + Sync)) -> Result<bool, Error> {
+fn boot_all(lab: &Lab, event: &(dyn Fn(&Event) + Sync)) -> Result<bool, Error> {
     let outcomes: Vec<Result<bool, Error>> = std::thread::scope(|scope| {
         let threads: Vec<_> = lab.nodes.iter().map(|node| scope.spawn(|| bring_up(lab, node, event))).collect();
         threads
@@ -116,32 +117,33 @@ fn boot_all(lab: &Lab, event: &(dyn Fn(Event) + Sync)) -> Result<bool, Error> {
 }
 
 /// Boots one host if it doesn't run, and waits until it answers; whether it was booted.
-fn bring_up(lab: &Lab, node: &LabNode, event: &(dyn Fn(Event) + Sync)) -> Result<bool, Error> {
+fn bring_up(lab: &Lab, node: &LabNode, event: &(dyn Fn(&Event) + Sync)) -> Result<bool, Error> {
     let start = Instant::now();
     let booted = ps::status(lab, node).state == HostState::Down;
     if booted {
-        event(Event::Booting { node: node.name.clone() });
-        clear_remains(lab, node);
+        event(&Event::Booting { node: node.name.clone() });
+        clear_remains(lab, node)?;
         guest::ensure(lab, node)?;
         supervise::start(lab, node)?;
     }
     let state = wait_ready(lab, node)?;
     if booted {
-        event(Event::HostReady { node: node.name.clone(), state, took: start.elapsed() });
+        event(&Event::HostReady { node: node.name.clone(), state, took: start.elapsed() });
     }
     Ok(booted)
 }
 
-/// Ends what is left of a host whose supervisor or container died.
-fn clear_remains(lab: &Lab, node: &LabNode) {
+/// Ends what is left of a host whose supervisor or container died: two containers must never share a root.
+fn clear_remains(lab: &Lab, node: &LabNode) -> Result<(), Error> {
     let traces = Traces::of(lab, node);
-    let remains = || [&traces.supervisor, &traces.container].into_iter().filter_map(|path| Process::recorded(path));
-    let guest = remains().filter_map(Process::guest_init).collect::<Vec<_>>();
-    remains().chain(guest).for_each(Process::kill);
-    wait::until(BOOT_LIMIT, INTERVAL, || cgroup::host_is_empty(&lab.name, &node.name).then_some(()));
+    if let Some(supervisor) = Process::recorded(&traces.supervisor) {
+        supervisor.kill();
+    }
+    cgroup::end(&lab.name, Some(&node.name), &Vec::new)?;
     for path in [&traces.supervisor, &traces.container] {
         let _ = std::fs::remove_file(path);
     }
+    Ok(())
 }
 
 /// Waits until the host's boot is finished and it answers over ssh; systemd's word for how it went.
