@@ -233,7 +233,7 @@ async fn ask(setting: &Setting<'_>, fleet: &Fleet, python: &BTreeMap<NodeName, S
 ///
 /// # Errors
 /// None at present; a host that does not answer is a finding.
-pub async fn verify(
+pub(super) async fn verify(
     setting: &Setting<'_>,
     fleet: &Fleet,
     observation: &Observation,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Raised in its first number when a reader of the former form would misread.
-pub const FORMAT_VERSION: &str = "1.0";
+const FORMAT_VERSION: &str = "1.0";
 
 /// A writer of JSON lines.
 pub struct JsonLines<W: Write>(W);

@@ -1,0 +1,8 @@
+//! The lab suite: the real binary against three real systemd hosts. Needs root; run by `make test`, one test at a time.
+//!
+//! Each file is one lab of its own name, so that what one leaves behind can't help another.
+
+mod faults;
+mod harness;
+mod install;
+mod variants;
