@@ -69,7 +69,7 @@ pub(super) fn failing_compile(bench: &Bench) {
         "db01",
         r#"for name in gcc cc; do printf '#!/bin/sh\necho "$0: broken on purpose" >&2\nexit 1\n' >/usr/local/bin/$name; chmod 755 /usr/local/bin/$name; done"#,
     );
-    let before = bench.fingerprint();
+    let before = bench.before();
     let run = bench.run(&variant.inventory(), &["apply"], &borrowed(&environment)).exits(8);
     let said =
         ["building haproxy 3.0.11 failed on db01", "broken on purpose", "nothing was activated", "quorate apply"];
