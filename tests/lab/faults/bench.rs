@@ -186,7 +186,7 @@ impl Bench {
         for text in said {
             assert!(all.contains(text), "{text:?} is not said\n--- stdout\n{}\n--- stderr\n{}", run.out, run.err);
         }
-        let next = ["hint:", "do:", "help:", "\"hints\":[\"", "--help"];
+        let next = ["hint:", "do:", "help:", "\"remedy\":\"", "--help"];
         assert!(next.iter().any(|next| all.contains(next)), "no next step:\n{all}");
         assert!(!all.contains('\u{1b}'), "an escape byte in a pipe:\n{all:?}");
         for secret in &self.secrets {
