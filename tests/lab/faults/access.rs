@@ -15,12 +15,10 @@ pub(super) fn all(bench: &Bench) {
     no_ssh_here(bench);
 }
 
-/// Both verbs end the same way.
+/// `apply` is the verb that could do harm; `check` connects the same way, which a down host and a refused key show.
 #[track_caller]
 fn kept_out(bench: &Bench, variant: &Variant, said: &[&str]) {
-    for verb in ["check", "apply"] {
-        bench.refuses(&variant.inventory(), &[verb], 4, said);
-    }
+    bench.refuses(&variant.inventory(), &["apply"], 4, said);
 }
 
 /// A new key that no host knows; its public half.
@@ -42,7 +40,9 @@ fn refused_key(bench: &Bench) {
         let quote = if file == "ssh_config" { "\"" } else { "" };
         variant.edit(file, &quoted(&own, quote), &quoted(&wrong, quote));
     }
-    kept_out(bench, &variant, &["db01: the login was refused", "db03: the login", "Permission denied", "ssh-add -l"]);
+    let said = ["db01: the login was refused", "db03: the login", "Permission denied", "ssh-add -l"];
+    bench.refuses(&variant.inventory(), &["check"], 4, &said);
+    kept_out(bench, &variant, &said);
 }
 
 fn host_keys(bench: &Bench) {
@@ -150,6 +150,7 @@ pub(super) fn host_down(bench: &mut Bench) {
         let ps = bench.lab.quorate(&["lab", "ps", "--name", bench.lab.name()]).out;
         ps.lines().any(|line| line.starts_with("db02") && line.contains("down")).then_some(())
     });
+    bench.forget();
     for verb in ["check", "apply"] {
         let run =
             bench.refuses(&variant.inventory(), &[verb], 4, &["db02: unreachable", "192.168.13.46", "is the host up"]);

@@ -95,8 +95,13 @@ impl Bench {
     /// The same, for scripts that may fail.
     #[track_caller]
     pub(super) fn try_root(&self, node: &str, script: &str) -> Run {
-        *self.known.lock().expect("no panic before") = None;
+        self.forget();
         self.inside(node, script)
+    }
+
+    /// Something happened to the hosts from outside: what they looked like counts no more.
+    pub(super) fn forget(&self) {
+        *self.known.lock().expect("no panic before") = None;
     }
 
     #[track_caller]

@@ -13,15 +13,21 @@ pub(super) fn all(bench: &Bench) {
     what_the_inventory_has_wrong(bench);
 }
 
-/// Demands exactly these failed findings (`id subject`) of `check`, and these words of `apply`.
+/// Demands exactly these failed findings (`id subject`), and these words, of an `apply` that is refused.
 #[track_caller]
 fn refused(bench: &Bench, inventory: &Path, expected: &[&str], said: &[&str]) {
-    let run = bench.refuses(inventory, &["check", "--json"], 5, &[]);
-    let failed: BTreeSet<String> = run
-        .out
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON lines"))
-        .filter(|record| record["type"] == "finding" && record["level"] == "down")
+    let reasons = format!("the preflight found {} reason", expected.len());
+    let said: Vec<String> = [&[reasons.as_str(), "nothing was changed"], said].concat().into_iter().map(json).collect();
+    let said: Vec<&str> = said.iter().map(String::as_str).collect();
+    let run = bench.refuses(inventory, &["apply", "--json"], 5, &said);
+    let records = run.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON lines"));
+    let error = records.filter(|record| record["type"] == "error").last().expect("a last word");
+    assert_eq!(error["exit"], 5);
+    let failed: BTreeSet<String> = error["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter(|record| record["level"] == "down")
         .map(|record| {
             let remedy = record["remedy"].as_str().unwrap_or_default();
             assert!(!remedy.is_empty(), "no remedy: {record}");
@@ -29,8 +35,11 @@ fn refused(bench: &Bench, inventory: &Path, expected: &[&str], said: &[&str]) {
         })
         .collect();
     assert_eq!(failed, expected.iter().map(|text| (*text).to_owned()).collect(), "{}", run.out);
-    let reasons = format!("the preflight found {} reason", expected.len());
-    bench.refuses(inventory, &["apply"], 5, &[&[reasons.as_str(), "nothing was changed"], said].concat());
+}
+
+/// A text as it stands inside a JSON string.
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string().trim_matches('"').to_owned()
 }
 
 fn what_is_there_already(bench: &Bench) {
@@ -61,6 +70,10 @@ fn what_is_there_already(bench: &Bench) {
             "choose another VIP",
         ],
     );
+    // `check` finds the same, in words.
+    let check =
+        bench.refuses(&variant.inventory(), &["check"], 5, &["taken by perl", "FAIL  data.etcd", "do: quorate never"]);
+    assert_eq!(check.out.matches("FAIL").count(), 6, "{}", check.out);
     bridge("del").exits(0);
     bench.root("db01", "systemctl stop squatter");
     bench.root("db02", "rm -r /var/lib/postgresql");
