@@ -53,7 +53,7 @@ impl Run<'_> {
         let mut missing: BTreeMap<NodeName, Vec<Work>> = BTreeMap::new();
         for (key, (recipe, builder, _)) in &wanted {
             if let Some(bytes) = self.setting.store.read(&self.setting.store.built(key))? {
-                drop(archives.insert(key.clone(), archive(&recipe.program, bytes)))
+                drop(archives.insert(key.clone(), archive(&recipe.program, bytes)));
             } else {
                 let work = Work { recipe: recipe.clone(), inputs: self.inputs(recipe).await? };
                 missing.entry(builder.clone()).or_default().push(work);
