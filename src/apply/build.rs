@@ -53,9 +53,9 @@ impl Run<'_> {
         let mut missing: BTreeMap<NodeName, Vec<Work>> = BTreeMap::new();
         for (key, (recipe, builder, _)) in &wanted {
             if let Some(bytes) = self.setting.store.read(&self.setting.store.built(key))? {
-                drop(archives.insert(key.clone(), archive(&recipe.program, bytes)))
+                drop(archives.insert(key.clone(), archive(&recipe.program, bytes)));
             } else {
-                let work = Work { recipe: recipe.clone(), inputs: self.inputs(recipe).await? };
+                let work = Work { recipe: recipe.clone(), inputs: self.inputs(recipe, builder).await? };
                 missing.entry(builder.clone()).or_default().push(work);
             }
         }
@@ -85,16 +85,20 @@ impl Run<'_> {
     }
 
     /// A recipe's inputs, downloaded and verified on this machine.
-    async fn inputs(&self, recipe: &Recipe) -> Result<Vec<Vec<u8>>, ApplyError> {
+    async fn inputs(&self, recipe: &Recipe, builder: &NodeName) -> Result<Vec<Vec<u8>>, ApplyError> {
+        let archive = self.observation.surveys.get(builder).and_then(|(survey, _)| survey.archive.clone());
         let mut inputs: Vec<Vec<u8>> = recipe.own_inputs.iter().map(|text| text.as_bytes().to_vec()).collect();
         for input in &recipe.inputs {
             let (input, artifacts, store) =
                 (input.clone(), self.setting.cluster.artifacts.clone(), self.setting.store.clone());
+            let archive = archive.clone();
             let name = format!("fetching {}", input.file);
             let bytes = self
                 .events
                 .step("", &name, async move {
-                    let fetched = tokio::task::spawn_blocking(move || fetch(&input, &artifacts, &store)).await;
+                    let fetched =
+                        tokio::task::spawn_blocking(move || fetch(&input, &artifacts, archive.as_deref(), &store))
+                            .await;
                     fetched.map_err(|error| ArtifactError::Store {
                         path: PathBuf::new(),
                         source: std::io::Error::other(error),

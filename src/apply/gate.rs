@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::event::millis;
-use super::observe::probe;
+use super::judge::probe;
 use super::{ApplyError, Event, Events, Observation, Setting};
 use crate::cluster::SecretName;
 use crate::component::patroni::RESTAPI_USER;

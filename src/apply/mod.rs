@@ -8,14 +8,16 @@ mod error;
 mod event;
 mod gate;
 mod install;
+mod judge;
 mod observe;
 mod start;
 
 pub use error::{ApplyError, StepFailure};
 pub use event::{Event, Events};
-pub use observe::{Observation, Setting, observe, preflight, verify_now};
+pub use judge::verify_now;
+pub use observe::{Observation, Setting, observe, preflight};
 
-use observe::verify;
+use judge::verify;
 
 use crate::host::{Fleet, Host, Output};
 use crate::verify::Finding;
