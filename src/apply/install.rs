@@ -57,7 +57,7 @@ impl Run<'_> {
             // The other hosts' staged files must not lie about; the failing one has removed its own.
             let _ = on_all(self.fleet, |host| self.unstage(host)).await;
         }
-        staged.map(drop)
+        staged
     }
 
     fn lacking(&self, host: &Host) -> NodePlan {

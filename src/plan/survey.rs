@@ -60,6 +60,8 @@ pub struct Survey {
     pub foreign_vrrp: Option<Vec<u8>>,
     /// Whether systemd runs the host.
     pub systemd: bool,
+    /// The package archive that the host's own sources name, if it is one of Debian's kind.
+    pub archive: Option<String>,
 }
 
 impl Survey {
@@ -82,6 +84,7 @@ impl Survey {
             vip_answer: text("vip_answer").lines().find_map(answering),
             foreign_vrrp: sections.get("vrrp").and_then(vrrp),
             systemd: text("systemd") == "yes",
+            archive: Some(text("archive").trim().to_owned()).filter(|url| url.starts_with("http")),
         })
     }
 

@@ -164,7 +164,8 @@ impl Platform for Release {
             Daemon::Haproxy => {
                 &["gcc", "make", "libc6-dev", "libssl-dev", "libpcre2-dev", "libsystemd-dev", "libcrypt-dev"]
             }
-            Daemon::Keepalived => &["gcc", "make", "libc6-dev", "libsystemd-dev", "pkg-config"],
+            // Its configure stops without OpenSSL's headers, though nothing of OpenSSL is linked.
+            Daemon::Keepalived => &["gcc", "make", "libc6-dev", "libssl-dev", "libsystemd-dev", "pkg-config"],
         }
     }
 

@@ -159,21 +159,30 @@ fn replicas(cluster: &Cluster, members: &[Member]) -> Finding {
     }
 }
 
+/// A member that is stopped has no timeline to tell; that it is stopped is another finding.
 fn timelines(members: &[Member]) -> Finding {
-    let leader = members.iter().find(|member| leads(member)).and_then(|member| member.timeline);
-    let all: BTreeSet<Option<i64>> = members.iter().map(|member| member.timeline).collect();
-    if let (Some(timeline), 1) = (leader, all.len()) {
-        Finding::ok("patroni.timeline", "cluster", format!("all members on timeline {timeline}"))
-    } else {
-        let shown = |timeline: Option<i64>| timeline.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
-        let told: Vec<String> = members
-            .iter()
-            .map(|member| format!("{} on {} ({})", member.name, shown(member.timeline), member.role))
-            .collect();
-        Finding::degraded("patroni.timeline", "cluster", format!("timelines differ: {}", told.join(", "))).remedy(
-            "the member on the older timeline does not follow the leader, even if it says running with lag 0: \
-             `patronictl -c /etc/patroni/patroni.yml reinit CLUSTER MEMBER`",
-        )
+    let told: Vec<(&Member, i64)> = members.iter().filter_map(|member| Some((member, member.timeline?))).collect();
+    let different: BTreeSet<i64> = told.iter().map(|(_, timeline)| *timeline).collect();
+    let silent: Vec<&str> =
+        members.iter().filter(|member| member.timeline.is_none()).map(|member| member.name.as_str()).collect();
+    match different.first() {
+        Some(timeline) if different.len() == 1 && silent.is_empty() => {
+            Finding::ok("patroni.timeline", "cluster", format!("all members on timeline {timeline}"))
+        }
+        Some(timeline) if different.len() == 1 => {
+            let text = format!("timeline {timeline}; no word from {}", silent.join(", "));
+            Finding::degraded("patroni.timeline", "cluster", text)
+        }
+        _ => {
+            let told: Vec<String> = told
+                .iter()
+                .map(|(member, timeline)| format!("{} on {timeline} ({})", member.name, member.role))
+                .collect();
+            Finding::degraded("patroni.timeline", "cluster", format!("timelines differ: {}", told.join(", "))).remedy(
+                "the member on the older timeline does not follow the leader, even if it says running with lag 0: \
+                 `patronictl -c /etc/patroni/patroni.yml reinit CLUSTER MEMBER`",
+            )
+        }
     }
 }
 
