@@ -161,7 +161,8 @@ fn os(release: &BTreeMap<String, String>) -> Option<Os> {
 
 /// `MemTotal`, or the control group's limit where that is lower.
 fn memory(total: &str, limit: &str) -> u64 {
-    let total = total.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) * 1024;
+    let total = total.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    let total = total.saturating_mul(1024);
     limit.parse().map_or(total, |limit: u64| limit.min(total))
 }
 
@@ -184,7 +185,7 @@ fn listener(line: &str) -> Option<Listener> {
 /// `/var/lib 12345678`: kibibytes.
 fn free(line: &str) -> Option<(String, u64)> {
     let (folder, kibibytes) = line.rsplit_once(' ')?;
-    Some((folder.to_owned(), kibibytes.parse::<u64>().ok()? * 1024))
+    Some((folder.to_owned(), kibibytes.parse::<u64>().ok()?.saturating_mul(1024)))
 }
 
 /// A line of `ip neigh` with a hardware address in it.
