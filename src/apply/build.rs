@@ -132,13 +132,20 @@ impl Run<'_> {
     async fn build(&self, host: &Host, recipe: &Recipe, inputs: Vec<Vec<u8>>) -> Result<Vec<u8>, ApplyError> {
         let program = &recipe.program;
         let title = format!("building {} {}", program.component, program.version);
+        let platform = self.observation.facts.get(&host.name).and_then(|facts| platform::of(&facts.os).ok());
+        let daemon = crate::component::daemon(program.component);
+        let (unpack, packages) = platform
+            .zip(daemon)
+            .map_or(("", &[][..]), |(platform, daemon)| (platform.unpack_script(), platform.unpacked_packages(daemon)));
         let mut command = Command::new(title.clone(), include_str!("build.sh")).timeout(BUILD_LIMIT).args([
             program.component.to_string(),
             program.version.to_string(),
             program.root.clone(),
+            packages.join(" "),
+            unpack.len().to_string(),
             recipe.script.len().to_string(),
         ]);
-        let mut stdin = recipe.script.as_bytes().to_vec();
+        let mut stdin = [unpack.as_bytes(), recipe.script.as_bytes()].concat();
         for bytes in inputs {
             command = command.arg(bytes.len().to_string());
             stdin.extend_from_slice(&bytes);
