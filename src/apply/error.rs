@@ -31,7 +31,7 @@ pub enum ApplyError {
     #[error(transparent)]
     Render(#[from] RenderError),
     /// The cluster may not be installed here; nothing was changed.
-    #[error("the preflight found {} reasons not to go on; nothing was changed", .0.len())]
+    #[error("the preflight found {} reason{} not to go on; nothing was changed", .0.len(), if .0.len() == 1 { "" } else { "s" })]
     Refused(Vec<Finding>),
     /// A download or the cache failed; nothing was changed.
     #[error(transparent)]
@@ -70,10 +70,13 @@ pub enum ApplyError {
     Bug(String),
 }
 
+/// One line each; what is wrong with this machine itself is said once, not once for each host.
 fn lines(errors: &[HostError]) -> String {
     let mut text = String::new();
     for (index, error) in errors.iter().enumerate() {
-        let _ = write!(text, "{}{error}", if index > 0 { "\n" } else { "" });
+        if index == 0 || errors.get(index - 1) != Some(error) {
+            let _ = write!(text, "{}{error}", if index > 0 { "\n" } else { "" });
+        }
     }
     text
 }

@@ -119,8 +119,8 @@ impl Context {
     }
 
     /// Begins JSON lines on standard output.
-    pub(crate) fn json_lines(command: &str) -> Result<JsonLines<std::io::Stdout>, Failure> {
-        Ok(JsonLines::begin(std::io::stdout(), command)?)
+    pub(crate) fn json_lines(command: &str) -> Result<JsonLines<Patient>, Failure> {
+        Ok(JsonLines::begin(Patient::new(), command)?)
     }
 
     /// Shows why a command failed.
@@ -152,6 +152,31 @@ impl Context {
             let _ = lines.record("error", &record);
         }
         ExitCode::from(failure.code)
+    }
+}
+
+/// Standard output whose reader may go away: that ends the output, not the work, and the exit code stays that of the work.
+pub(crate) struct Patient(std::io::Stdout);
+
+impl Patient {
+    pub(crate) fn new() -> Self {
+        Self(std::io::stdout())
+    }
+}
+
+impl std::io::Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
     }
 }
 
