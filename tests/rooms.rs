@@ -81,16 +81,16 @@ struct Source {
 }
 
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut paths = Vec::new();
-    walk(&root, &mut paths);
+    walk(&folder, &mut paths);
     paths.sort();
     assert!(paths.len() > 80, "only {} sources were found", paths.len());
     paths
         .into_iter()
         .map(|path| {
             let whole = std::fs::read_to_string(&path).unwrap();
-            let path = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            let path = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
             let room = path.split('/').next().unwrap().trim_end_matches(".rs").to_owned();
             let code = code(&whole);
             Source { path, room, code, whole }
