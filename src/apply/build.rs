@@ -150,17 +150,18 @@ impl Run<'_> {
             command = command.arg(bytes.len().to_string());
             stdin.extend_from_slice(&bytes);
         }
+        let command = command.stdin(stdin);
         let output = self
             .events
             .step(host.name.as_str(), &title, async {
-                let output = host.run(&command.stdin(stdin)).await.map_err(ApplyError::Lost)?;
+                let output = host.run(&command).await.map_err(ApplyError::Lost)?;
                 if output.success() {
                     Ok(output)
                 } else {
                     let program = format!("{} {}", program.component, program.version);
                     // The archive would stand in the way of the compiler's last words.
                     let told = crate::host::Output { stdout: Vec::new(), ..output };
-                    Err(ApplyError::Build { program, failure: failure(host, &title, &told) })
+                    Err(ApplyError::Build { program, failure: failure(host, &command, &told) })
                 }
             })
             .await?;

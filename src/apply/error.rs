@@ -14,6 +14,8 @@ pub struct StepFailure {
     pub host: String,
     /// What was tried.
     pub step: String,
+    /// What was run, in one line.
+    pub command: String,
     /// The exit code.
     pub code: i32,
     /// The last lines it said.
@@ -120,11 +122,13 @@ impl ApplyError {
         }
     }
 
-    /// What the failing program or daemon said, if anything.
-    pub fn detail(&self) -> Option<&str> {
+    /// What was run and what it said, or what the daemons' journals say.
+    pub fn detail(&self) -> Option<String> {
         match self {
-            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => Some(&failure.said),
-            Self::Gate { journal, .. } => Some(journal),
+            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => {
+                Some(format!("{}: {}\n{}", failure.step, failure.command, failure.said))
+            }
+            Self::Gate { journal, .. } => Some(journal.clone()),
             _ => None,
         }
     }
