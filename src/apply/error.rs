@@ -44,7 +44,7 @@ pub enum ApplyError {
         /// What was to be built.
         program: String,
         /// Where and how it failed.
-        failure: StepFailure,
+        failure: Box<StepFailure>,
     },
     /// A file was refused by its own daemon; nothing was activated.
     #[error("{}: a file was refused by its own daemon's check; nothing was activated", .0.host)]
