@@ -161,7 +161,7 @@ impl Run<'_> {
                     let program = format!("{} {}", program.component, program.version);
                     // The archive would stand in the way of the compiler's last words.
                     let told = crate::host::Output { stdout: Vec::new(), ..output };
-                    Err(ApplyError::Build { program, failure: Box::new(failure(host, &command, &told)) })
+                    Err(ApplyError::Build { program, failure: failure(host, &command, &told) })
                 }
             })
             .await?;
@@ -176,7 +176,7 @@ fn archive(program: &Program, bytes: Vec<u8>) -> Archive {
 /// A failed step of the build phase is a failed build: nothing was activated.
 fn as_build(program: &'static str) -> impl Fn(ApplyError) -> ApplyError {
     move |error| match error {
-        ApplyError::Step(failure) => ApplyError::Build { program: program.to_owned(), failure: Box::new(failure) },
+        ApplyError::Step(failure) => ApplyError::Build { program: program.to_owned(), failure },
         other => other,
     }
 }

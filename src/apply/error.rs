@@ -48,10 +48,10 @@ pub enum ApplyError {
     },
     /// A file was refused by its own daemon; nothing was activated.
     #[error("{}: a file was refused by its own daemon's check; nothing was activated", .0.host)]
-    Check(StepFailure),
+    Check(Box<StepFailure>),
     /// A step failed after the first change.
     #[error("{}: {} failed with exit code {}", .0.host, .0.step, .0.code)]
-    Step(StepFailure),
+    Step(Box<StepFailure>),
     /// A host was lost after the first change.
     #[error("{0}")]
     Lost(HostError),

@@ -81,17 +81,17 @@ async fn step(events: &Events, host: &Host, command: Command) -> Result<Output, 
 }
 
 /// What failed, and its last words: the last lines of both streams, standard error last.
-fn failure(host: &Host, command: &Command, output: &Output) -> StepFailure {
+fn failure(host: &Host, command: &Command, output: &Output) -> Box<StepFailure> {
     let text = format!("{}\n{}", output.text(), output.errors());
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let said = all.get(all.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-    StepFailure {
+    Box::new(StepFailure {
         host: host.name.to_string(),
         step: command.step.clone(),
         command: command.summary(),
         code: output.code,
         said,
-    }
+    })
 }
 
 /// Runs the same work on all hosts at once, waits for all, and reports the first failure in the order of names.
