@@ -161,7 +161,7 @@ impl Run<'_> {
                     let program = format!("{} {}", program.component, program.version);
                     // The archive would stand in the way of the compiler's last words.
                     let told = crate::host::Output { stdout: Vec::new(), ..output };
-                    Err(ApplyError::Build { program, failure: failure(host, &command, &told) })
+                    Err(ApplyError::Build { program, failure: Box::new(failure(host, &command, &told)) })
                 }
             })
             .await?;

@@ -75,23 +75,27 @@ async fn step(events: &Events, host: &Host, command: Command) -> Result<Output, 
     events
         .step(host.name.as_str(), &command.step, async {
             let output = host.run(&command).await.map_err(ApplyError::Lost)?;
-            if output.success() { Ok(output) } else { Err(ApplyError::Step(failure(host, &command, &output))) }
+            if output.success() {
+                Ok(output)
+            } else {
+                Err(ApplyError::Step(Box::new(failure(host, &command, &output))))
+            }
         })
         .await
 }
 
 /// What failed, and its last words: the last lines of both streams, standard error last.
-fn failure(host: &Host, command: &Command, output: &Output) -> Box<StepFailure> {
+fn failure(host: &Host, command: &Command, output: &Output) -> StepFailure {
     let text = format!("{}\n{}", output.text(), output.errors());
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let said = all.get(all.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-    Box::new(StepFailure {
+    StepFailure {
         host: host.name.to_string(),
         step: command.step.clone(),
         command: command.summary(),
         code: output.code,
         said,
-    })
+    }
 }
 
 /// Runs the same work on all hosts at once, waits for all, and reports the first failure in the order of names.
