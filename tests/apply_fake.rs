@@ -217,7 +217,7 @@ fn a_refused_file_changes_nothing_that_serves() {
         assert!(detail.starts_with("staging ") && detail.ends_with("\nthe fake said so"), "{detail}");
         for (name, machine) in machines(&world) {
             assert!(machine.staged.is_empty(), "{name} keeps staged files");
-            assert!(machine.live.values().all(|entry| entry.is_folder()), "{name} has a live file");
+            assert!(machine.live.values().all(fake::Live::is_folder), "{name} has a live file");
             assert!(machine.units.values().all(|unit| !unit.runs()), "{name} runs something");
         }
         bench.converges(&world, "a refused file");
