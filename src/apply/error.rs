@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::artifact::ArtifactError;
 use crate::component::RenderError;
 use crate::host::HostError;
-use crate::verify::Finding;
+use crate::verify::{Finding, Level};
 
 /// A step that ended badly on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub enum ApplyError {
     #[error(transparent)]
     Render(#[from] RenderError),
     /// The cluster may not be installed here; nothing was changed.
-    #[error("the preflight found {} reason{} not to go on; nothing was changed", .0.len(), if .0.len() == 1 { "" } else { "s" })]
+    #[error("the preflight found {}; nothing was changed", reasons(.0))]
     Refused(Vec<Finding>),
     /// A download or the cache failed; nothing was changed.
     #[error(transparent)]
@@ -70,6 +70,12 @@ pub enum ApplyError {
     /// Our own fault.
     #[error("unexpected: {0}")]
     Bug(String),
+}
+
+/// How many findings forbid going on; those beside them that are well don't count.
+fn reasons(findings: &[Finding]) -> String {
+    let count = findings.iter().filter(|finding| finding.level == Level::Down).count();
+    format!("{count} reason{} not to go on", if count == 1 { "" } else { "s" })
 }
 
 /// One line each; what is wrong with this machine itself is said once, not once for each host.

@@ -59,10 +59,10 @@ impl Context {
             read_folder(folder, folder, &mut overrides)?;
         }
         Templates::with_overrides(&overrides).map_err(|error| {
-            Failure::usage(
-                error.to_string(),
-                "`--templates DIR` takes files of the built-in names: haproxy/haproxy.cfg …",
-            )
+            let text = error.to_string();
+            let (message, detail) = text.split_once('\n').unwrap_or((&text, ""));
+            let hint = "mend it; `--templates DIR` takes files of the built-in names: haproxy/haproxy.cfg …";
+            Failure { detail: Some(detail.to_owned()).filter(|text| !text.is_empty()), ..Failure::usage(message, hint) }
         })
     }
 
@@ -198,8 +198,9 @@ async fn signal() -> u8 {
 }
 
 fn read_folder(root: &Path, folder: &Path, into: &mut BTreeMap<String, String>) -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| Failure::usage(format!("{}: {error}", folder.display()), "--templates takes a folder");
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("{}: {error}", folder.display()), "--templates takes a folder of text files")
+    };
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {

@@ -55,7 +55,11 @@ impl From<Diagnostics> for Failure {
 
 impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
-        Self::usage(error.to_string(), "`quorate init` writes a secrets file beside the inventory")
+        let text = error.to_string();
+        match text.split_once("\n  = help: ") {
+            Some((message, help)) => Self::usage(message, help),
+            None => Self::bug(text),
+        }
     }
 }
 

@@ -11,16 +11,24 @@ mod preflight;
 mod stop;
 mod usage;
 
+use std::time::Instant;
+
 use bench::Bench;
 
 #[test]
 fn bare_hosts_are_left_as_they_were() {
     let mut bench = Bench::fresh("f1");
-    usage::all(&bench);
-    access::all(&bench);
-    preflight::all(&bench);
-    build::downloads(&bench);
-    stop::all(&bench);
+    for (name, part) in [
+        ("usage", usage::all as fn(&Bench)),
+        ("access", access::all),
+        ("preflight", preflight::all),
+        ("downloads", build::downloads),
+        ("stop", stop::all),
+    ] {
+        let began = Instant::now();
+        part(&bench);
+        eprintln!("faults: {name} took {:.1} s", began.elapsed().as_secs_f64());
+    }
     access::host_down(&mut bench);
     bench.down();
 }

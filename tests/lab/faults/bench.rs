@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use crate::harness::{Lab, Run};
 
@@ -33,7 +34,12 @@ pub(super) struct Bench {
     folder: PathBuf,
     work: tempfile::TempDir,
     secrets: Vec<String>,
+    // The last fingerprint, until a test does something on a host.
+    known: Mutex<Option<Fingerprint>>,
 }
+
+/// What each living host looks like.
+pub(super) type Fingerprint = BTreeMap<&'static str, String>;
 
 /// An inventory of its own, with ssh configuration and known hosts beside it that can be broken.
 pub(super) struct Variant {
@@ -47,7 +53,8 @@ impl Bench {
         let folder = lab.folder();
         let text = fs::read_to_string(folder.join("inventory.secrets.yml")).expect("the lab's secrets");
         let secrets = text.lines().filter_map(|line| line.split('"').nth(1)).map(str::to_owned).collect();
-        let bench = Self { lab, folder, work: tempfile::tempdir().expect("a folder"), secrets };
+        let bench =
+            Self { lab, folder, work: tempfile::tempdir().expect("a folder"), secrets, known: Mutex::default() };
         assert!(bench.secrets.len() >= 5, "the lab has secrets that could leak");
         bench
     }
@@ -88,6 +95,12 @@ impl Bench {
     /// The same, for scripts that may fail.
     #[track_caller]
     pub(super) fn try_root(&self, node: &str, script: &str) -> Run {
+        *self.known.lock().expect("no panic before") = None;
+        self.inside(node, script)
+    }
+
+    #[track_caller]
+    fn inside(&self, node: &str, script: &str) -> Run {
         let pid = self.pid(node).unwrap_or_else(|| panic!("{node} is down"));
         let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         Run::of(Command::new("nsenter").args(["-t", &pid, "-a", "env", "-i", path, "LC_ALL=C", "bash", "-c", script]))
@@ -99,21 +112,30 @@ impl Bench {
         line.split_whitespace().nth(3).filter(|pid| *pid != "-").map(str::to_owned)
     }
 
-    /// What each living host looks like.
-    pub(super) fn fingerprint(&self) -> BTreeMap<&'static str, String> {
-        std::thread::scope(|scope| {
+    /// What each living host looks like before a run.
+    pub(super) fn before(&self) -> Fingerprint {
+        let known = self.known.lock().expect("no panic before").clone();
+        known.unwrap_or_else(|| self.fingerprint())
+    }
+
+    /// What each living host looks like now.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let look = |node| self.inside(node, FINGERPRINT).exits(0).out;
+        let found: Fingerprint = std::thread::scope(|scope| {
             let threads: Vec<_> = NODES
                 .into_iter()
                 .filter(|node| self.pid(node).is_some())
-                .map(|node| (node, scope.spawn(move || self.root(node, FINGERPRINT))))
+                .map(|node| (node, scope.spawn(move || look(node))))
                 .collect();
             threads.into_iter().map(|(node, thread)| (node, thread.join().expect("a fingerprint"))).collect()
-        })
+        });
+        *self.known.lock().expect("no panic before") = Some(found.clone());
+        found
     }
 
     /// Demands that every host looks as it did.
     #[track_caller]
-    pub(super) fn unchanged(&self, before: &BTreeMap<&'static str, String>, what: &str) {
+    pub(super) fn unchanged(&self, before: &Fingerprint, what: &str) {
         let differences = differences(before, &self.fingerprint());
         assert!(differences.is_empty(), "{what} changed something:\n{}", differences.join("\n"));
     }
@@ -134,7 +156,7 @@ impl Bench {
         code: i32,
         said: &[&str],
     ) -> Run {
-        let before = self.fingerprint();
+        let before = self.before();
         let run = self.run(inventory, verb, environment).exits(code);
         self.says(&run, said);
         self.unchanged(&before, &format!("{verb:?}"));
@@ -164,7 +186,7 @@ impl Bench {
         for text in said {
             assert!(all.contains(text), "{text:?} is not said\n--- stdout\n{}\n--- stderr\n{}", run.out, run.err);
         }
-        let next = ["hint:", "do:", "help:", "\"hints\":[\"", "--help"];
+        let next = ["hint:", "do:", "help:", "\"remedy\":\"", "--help"];
         assert!(next.iter().any(|next| all.contains(next)), "no next step:\n{all}");
         assert!(!all.contains('\u{1b}'), "an escape byte in a pipe:\n{all:?}");
         for secret in &self.secrets {
@@ -179,10 +201,7 @@ impl Bench {
 }
 
 /// What differs, host by host: `-` was so, `+` is so.
-pub(super) fn differences(
-    before: &BTreeMap<&'static str, String>,
-    after: &BTreeMap<&'static str, String>,
-) -> Vec<String> {
+pub(super) fn differences(before: &Fingerprint, after: &Fingerprint) -> Vec<String> {
     let mut found = Vec::new();
     for (node, old) in before {
         let new = after.get(node).map_or("", String::as_str);

@@ -30,7 +30,7 @@ ls /etc/etcd/* /etc/patroni/* /etc/haproxy/* /etc/keepalived/* /usr/libexec/keep
 find / -xdev -name '.quorate-new-*' 2>/dev/null
 find /tmp /var/tmp -mindepth 1 -maxdepth 1 -name 'tmp.*'
 for unit in etcd patroni haproxy keepalived; do systemctl is-active --quiet $unit && echo $unit runs; systemctl is-enabled --quiet $unit 2>/dev/null && echo $unit enabled; done
-ls -A /var/lib/etcd /var/lib/postgresql/17/main 2>/dev/null | grep -v '^/\|^$'
+ls -A /var/lib/etcd/data /var/lib/postgresql/17/lab 2>/dev/null | grep -v '^/\|^$'
 ip -o -4 addr show dev eth0 | grep -c inet | grep -v '^1$'
 true";
 

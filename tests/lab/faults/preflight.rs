@@ -41,8 +41,8 @@ fn what_is_there_already(bench: &Bench) {
              bind($s, sockaddr_in(5432, INADDR_ANY)) or die; listen($s, 1); sleep'
            for n in $(seq 100); do ss -Hltn | grep -q :5432 && break; sleep 0.05; done",
     );
-    bench.root("db02", "mkdir -p /var/lib/postgresql/17/main && echo 17 >/var/lib/postgresql/17/main/PG_VERSION");
-    bench.root("db03", "mkdir -p /var/lib/etcd/member/wal && echo x >/var/lib/etcd/member/wal/0.wal");
+    bench.root("db02", "mkdir -p /var/lib/postgresql/17/lab && echo 17 >/var/lib/postgresql/17/lab/PG_VERSION");
+    bench.root("db03", "mkdir -p /var/lib/etcd/data/member/wal && echo x >/var/lib/etcd/data/member/wal/0.wal");
     // The VIP answers from the bridge: none of the hosts has it.
     let space = format!("ql-{}", bench.lab.name());
     let bridge =
@@ -54,8 +54,8 @@ fn what_is_there_already(bench: &Bench) {
         &["net.ports db01", "data.postgresql db02", "data.etcd db03", "net.vip db01", "net.vip db02", "net.vip db03"],
         &[
             "port 5432, wanted for postgres, is taken by perl (pid ",
-            "/var/lib/postgresql/17/main holds data that this cluster did not make",
-            "/var/lib/etcd holds data that this cluster did not make",
+            "/var/lib/postgresql/17/lab holds data that this cluster did not make",
+            "/var/lib/etcd/data holds data that this cluster did not make",
             "quorate never deletes data",
             "192.168.13.48 is taken: ",
             "choose another VIP",

@@ -21,7 +21,7 @@ fn connections(bench: &Bench) -> usize {
 }
 
 fn stopped(bench: &Bench, inventory: &Path, verb: &str, signal: &str, code: i32) {
-    let before = bench.fingerprint();
+    let before = bench.before();
     until("no connection of an earlier run", Duration::from_secs(10), || (connections(bench) == 0).then_some(()));
     let mut command = bench.command(inventory, &[verb]);
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();

@@ -80,7 +80,7 @@ fn secrets(bench: &Bench) {
 /// `quorate … | head -1`: the work goes on, the exit code is that of the work, and nothing is said about pipes.
 fn nobody_reads(bench: &Bench) {
     let inventory = bench.variant("unread").inventory();
-    let before = bench.fingerprint();
+    let before = bench.before();
     for verb in [&["check"][..], &["check", "--json"], &["schema"], &["lab", "ps", "--name", "f1", "--json"]] {
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
