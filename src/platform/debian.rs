@@ -140,7 +140,8 @@ impl Platform for Release {
     fn daemon_packages(&self, daemon: Daemon) -> &'static [&'static str] {
         match daemon {
             Daemon::Etcd => &["etcd-server", "etcd-client"],
-            Daemon::Patroni => &["patroni"],
+            // The package is content with any one store's client; without etcd's it knows no etcd.
+            Daemon::Patroni => &["patroni", "python3-etcd"],
             Daemon::Haproxy => &["haproxy"],
             Daemon::Keepalived => &["keepalived"],
         }
