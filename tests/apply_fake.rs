@@ -223,3 +223,74 @@ fn a_refused_file_changes_nothing_that_serves() {
         bench.converges(&world, "a refused file");
     }
 }
+
+/// A changed setting that a reload takes over, with the line breaking at every command: the reload is never forgotten.
+#[test]
+fn a_change_is_reloaded_however_often_the_run_breaks() {
+    let mut bench = Bench::new();
+    let changed = |bench: &mut Bench, seconds| bench.cluster.haproxy.timeout_client = seconds;
+    let usual = bench.cluster.haproxy.timeout_client;
+    let reload = |bench: &mut Bench, fault| {
+        changed(bench, usual);
+        let world = bench.world();
+        bench.run(&world).0.unwrap();
+        let before = machines(&world);
+        let from = world.0.lock().unwrap().seen.len();
+        changed(bench, usual + 60);
+        world.0.lock().unwrap().fault = fault;
+        let outcome = bench.run(&world).0;
+        (world, from, before, outcome)
+    };
+    let (world, from, before, outcome) = reload(&mut bench, None);
+    assert!(outcome.unwrap().changed);
+    // Questions that fail are asked again; only what acts can lose the reload.
+    let seen: Vec<String> = world.0.lock().unwrap().seen.iter().map(|(_, command)| command.step.clone()).collect();
+    for (name, machine) in machines(&world) {
+        for (unit, state) in &machine.units {
+            let was = &before[&name].units[unit];
+            assert_eq!(state.reloaded_since(was), unit == "haproxy.service", "{unit} on {name}");
+            assert!(!state.restarted_since(was), "{unit} on {name} was restarted");
+        }
+    }
+    for at in (from..seen.len()).filter(|at| !asks(&seen[*at])) {
+        let (world, .., before, outcome) = reload(&mut bench, Some((at, Fault::LostBefore)));
+        bench.converges(&world, &format!("command {at}: {:?}", outcome.map_err(|error| error.to_string())));
+        for (name, machine) in machines(&world) {
+            let unit = "haproxy.service";
+            let reloaded = machine.units[unit].reloaded_since(&before[&name].units[unit]);
+            assert!(reloaded, "{unit} on {name} was not reloaded after a break at command {at}");
+        }
+    }
+}
+
+/// What needs a restart of a serving system is refused by this version, with nothing touched.
+#[test]
+fn a_change_that_needs_a_restart_is_refused_untouched() {
+    let mut bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let before = machines(&world);
+    bench.cluster.etcd.heartbeat_ms += 50;
+    let error = bench.run(&world).0.unwrap_err();
+    let ApplyError::Refused(findings) = &error else { panic!("{error:?}") };
+    assert!(
+        findings.iter().all(|finding| finding.id == "change.restart" && !finding.remedy.is_empty()),
+        "{findings:?}"
+    );
+    assert_eq!((error.exit_code(), findings.len()), (5, 3));
+    assert_eq!(machines(&world), before);
+}
+
+/// Hosts of another cluster are left alone.
+#[test]
+fn another_clusters_hosts_are_refused_untouched() {
+    let mut bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let before = machines(&world);
+    bench.cluster.name = quorate::cluster::ClusterName::new("other").unwrap();
+    let error = bench.run(&world).0.unwrap_err();
+    let ApplyError::Refused(findings) = &error else { panic!("{error:?}") };
+    assert_eq!(findings.iter().filter(|finding| finding.id == "data.owner").count(), 3, "{findings:?}");
+    assert_eq!(machines(&world), before);
+}

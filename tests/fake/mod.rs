@@ -56,6 +56,14 @@ impl Unit {
     pub(crate) fn runs(&self) -> bool {
         self.active
     }
+
+    pub(crate) fn reloaded_since(&self, before: &Self) -> bool {
+        self.reloaded > before.reloaded
+    }
+
+    pub(crate) fn restarted_since(&self, before: &Self) -> bool {
+        self.started > before.started
+    }
 }
 
 /// One host's memory.
