@@ -45,9 +45,10 @@ demo:
 
 bench: root
 	@scripts/setup.sh build
-	benches/size.sh
 	benches/install.sh
 	benches/noop.sh
+	benches/size.sh
+	@scripts/labs.sh
 
 clean-lab: root
 	@scripts/labs.sh demo

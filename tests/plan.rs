@@ -319,10 +319,10 @@ fn the_script_reads_hostile_paths_as_they_are() {
     let plan = |node: &DesiredNode| {
         let desired = Desired { nodes: [(name.clone(), node.clone())].into(), dcs: serde_json::Value::Null };
         let (hosts, folders) = ([(name.clone(), look(node))].into(), [(name.clone(), data.etcd.clone())].into());
-        Plan::make(&desired, &hosts, &[name.clone()], &folders)
+        Plan::make(&desired, &hosts, std::slice::from_ref(&name), &folders)
     };
     assert!(plan(&node).is_empty(), "{:?}", plan(&node));
-    assert_eq!(look(&node).data.into_iter().collect::<Vec<_>>(), [data.etcd.clone()]);
+    assert_eq!(look(&node).data.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&data.etcd));
     std::fs::write(folder.path().join("it's"), "changed").unwrap();
     std::fs::remove_file(folder.path().join("$(id)")).unwrap();
     let lacking: Vec<String> =

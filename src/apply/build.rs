@@ -132,28 +132,36 @@ impl Run<'_> {
     async fn build(&self, host: &Host, recipe: &Recipe, inputs: Vec<Vec<u8>>) -> Result<Vec<u8>, ApplyError> {
         let program = &recipe.program;
         let title = format!("building {} {}", program.component, program.version);
+        let platform = self.observation.facts.get(&host.name).and_then(|facts| platform::of(&facts.os).ok());
+        let daemon = crate::component::daemon(program.component);
+        let (unpack, packages) = platform
+            .zip(daemon)
+            .map_or(("", &[][..]), |(platform, daemon)| (platform.unpack_script(), platform.unpacked_packages(daemon)));
         let mut command = Command::new(title.clone(), include_str!("build.sh")).timeout(BUILD_LIMIT).args([
             program.component.to_string(),
             program.version.to_string(),
             program.root.clone(),
+            packages.join(" "),
+            unpack.len().to_string(),
             recipe.script.len().to_string(),
         ]);
-        let mut stdin = recipe.script.as_bytes().to_vec();
+        let mut stdin = [unpack.as_bytes(), recipe.script.as_bytes()].concat();
         for bytes in inputs {
             command = command.arg(bytes.len().to_string());
             stdin.extend_from_slice(&bytes);
         }
+        let command = command.stdin(stdin);
         let output = self
             .events
             .step(host.name.as_str(), &title, async {
-                let output = host.run(&command.stdin(stdin)).await.map_err(ApplyError::Lost)?;
+                let output = host.run(&command).await.map_err(ApplyError::Lost)?;
                 if output.success() {
                     Ok(output)
                 } else {
                     let program = format!("{} {}", program.component, program.version);
                     // The archive would stand in the way of the compiler's last words.
                     let told = crate::host::Output { stdout: Vec::new(), ..output };
-                    Err(ApplyError::Build { program, failure: failure(host, &title, &told) })
+                    Err(ApplyError::Build { program, failure: Box::new(failure(host, &command, &told)) })
                 }
             })
             .await?;

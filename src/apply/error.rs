@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::artifact::ArtifactError;
 use crate::component::RenderError;
 use crate::host::HostError;
-use crate::verify::Finding;
+use crate::verify::{Finding, Level};
 
 /// A step that ended badly on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct StepFailure {
     pub host: String,
     /// What was tried.
     pub step: String,
+    /// What was run, in one line.
+    pub command: String,
     /// The exit code.
     pub code: i32,
     /// The last lines it said.
@@ -31,7 +33,7 @@ pub enum ApplyError {
     #[error(transparent)]
     Render(#[from] RenderError),
     /// The cluster may not be installed here; nothing was changed.
-    #[error("the preflight found {} reasons not to go on; nothing was changed", .0.len())]
+    #[error("the preflight found {}; nothing was changed", reasons(.0))]
     Refused(Vec<Finding>),
     /// A download or the cache failed; nothing was changed.
     #[error(transparent)]
@@ -42,14 +44,14 @@ pub enum ApplyError {
         /// What was to be built.
         program: String,
         /// Where and how it failed.
-        failure: StepFailure,
+        failure: Box<StepFailure>,
     },
     /// A file was refused by its own daemon; nothing was activated.
     #[error("{}: a file was refused by its own daemon's check; nothing was activated", .0.host)]
-    Check(StepFailure),
+    Check(Box<StepFailure>),
     /// A step failed after the first change.
     #[error("{}: {} failed with exit code {}", .0.host, .0.step, .0.code)]
-    Step(StepFailure),
+    Step(Box<StepFailure>),
     /// A host was lost after the first change.
     #[error("{0}")]
     Lost(HostError),
@@ -70,10 +72,19 @@ pub enum ApplyError {
     Bug(String),
 }
 
+/// How many findings forbid going on; those beside them that are well don't count.
+fn reasons(findings: &[Finding]) -> String {
+    let count = findings.iter().filter(|finding| finding.level == Level::Down).count();
+    format!("{count} reason{} not to go on", if count == 1 { "" } else { "s" })
+}
+
+/// One line each; what is wrong with this machine itself is said once, not once for each host.
 fn lines(errors: &[HostError]) -> String {
     let mut text = String::new();
     for (index, error) in errors.iter().enumerate() {
-        let _ = write!(text, "{}{error}", if index > 0 { "\n" } else { "" });
+        if index == 0 || errors.get(index - 1) != Some(error) {
+            let _ = write!(text, "{}{error}", if index > 0 { "\n" } else { "" });
+        }
     }
     text
 }
@@ -117,11 +128,13 @@ impl ApplyError {
         }
     }
 
-    /// What the failing program or daemon said, if anything.
-    pub fn detail(&self) -> Option<&str> {
+    /// What was run and what it said, or what the daemons' journals say.
+    pub fn detail(&self) -> Option<String> {
         match self {
-            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => Some(&failure.said),
-            Self::Gate { journal, .. } => Some(journal),
+            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => {
+                Some(format!("{}: {}\n{}", failure.step, failure.command, failure.said))
+            }
+            Self::Gate { journal, .. } => Some(journal.clone()),
             _ => None,
         }
     }

@@ -133,8 +133,8 @@ impl Run<'_> {
                 let output = host.run(&command).await.map_err(ApplyError::Lost)?;
                 match output.code {
                     0 => Ok(()),
-                    CHECK_FAILED => Err(ApplyError::Check(failure(host, &title, &output))),
-                    _ => Err(ApplyError::Step(failure(host, &title, &output))),
+                    CHECK_FAILED => Err(ApplyError::Check(Box::new(failure(host, &command, &output)))),
+                    _ => Err(ApplyError::Step(Box::new(failure(host, &command, &output)))),
                 }
             })
             .await

@@ -19,7 +19,7 @@ pub use observe::{Observation, Setting, observe, preflight};
 
 use judge::verify;
 
-use crate::host::{Fleet, Host, Output};
+use crate::host::{Command, Fleet, Host, Output};
 use crate::verify::Finding;
 
 /// What a run ended with.
@@ -71,22 +71,31 @@ struct Run<'a> {
 }
 
 /// Runs one command on a host as a step; an exit code other than 0 is a failure of the step.
-async fn step(events: &Events, host: &Host, command: crate::host::Command) -> Result<Output, ApplyError> {
-    let name = command.step.clone();
+async fn step(events: &Events, host: &Host, command: Command) -> Result<Output, ApplyError> {
     events
-        .step(host.name.as_str(), &name, async {
+        .step(host.name.as_str(), &command.step, async {
             let output = host.run(&command).await.map_err(ApplyError::Lost)?;
-            if output.success() { Ok(output) } else { Err(ApplyError::Step(failure(host, &name, &output))) }
+            if output.success() {
+                Ok(output)
+            } else {
+                Err(ApplyError::Step(Box::new(failure(host, &command, &output))))
+            }
         })
         .await
 }
 
-/// What a failed step said: the last lines of both streams, standard error last.
-fn failure(host: &Host, step: &str, output: &Output) -> StepFailure {
+/// What failed, and its last words: the last lines of both streams, standard error last.
+fn failure(host: &Host, command: &Command, output: &Output) -> StepFailure {
     let text = format!("{}\n{}", output.text(), output.errors());
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let said = all.get(all.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-    StepFailure { host: host.name.to_string(), step: step.to_owned(), code: output.code, said }
+    StepFailure {
+        host: host.name.to_string(),
+        step: command.step.clone(),
+        command: command.summary(),
+        code: output.code,
+        said,
+    }
 }
 
 /// Runs the same work on all hosts at once, waits for all, and reports the first failure in the order of names.

@@ -59,10 +59,10 @@ impl Context {
             read_folder(folder, folder, &mut overrides)?;
         }
         Templates::with_overrides(&overrides).map_err(|error| {
-            Failure::usage(
-                error.to_string(),
-                "`--templates DIR` takes files of the built-in names: haproxy/haproxy.cfg …",
-            )
+            let text = error.to_string();
+            let (message, detail) = text.split_once('\n').unwrap_or((&text, ""));
+            let hint = "mend it; `--templates DIR` takes files of the built-in names: haproxy/haproxy.cfg …";
+            Failure { detail: Some(detail.to_owned()).filter(|text| !text.is_empty()), ..Failure::usage(message, hint) }
         })
     }
 
@@ -119,8 +119,8 @@ impl Context {
     }
 
     /// Begins JSON lines on standard output.
-    pub(crate) fn json_lines(command: &str) -> Result<JsonLines<std::io::Stdout>, Failure> {
-        Ok(JsonLines::begin(std::io::stdout(), command)?)
+    pub(crate) fn json_lines(command: &str) -> Result<JsonLines<Patient>, Failure> {
+        Ok(JsonLines::begin(Patient::new(), command)?)
     }
 
     /// Shows why a command failed.
@@ -155,6 +155,31 @@ impl Context {
     }
 }
 
+/// Standard output whose reader may go away: that ends the output, not the work, and the exit code stays that of the work.
+pub(crate) struct Patient(std::io::Stdout);
+
+impl Patient {
+    pub(crate) fn new() -> Self {
+        Self(std::io::stdout())
+    }
+}
+
+impl std::io::Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
+
 fn unreachable(errors: Vec<HostError>) -> Failure {
     Failure::from(quorate::apply::ApplyError::Hosts(errors))
 }
@@ -173,8 +198,9 @@ async fn signal() -> u8 {
 }
 
 fn read_folder(root: &Path, folder: &Path, into: &mut BTreeMap<String, String>) -> Result<(), Failure> {
-    let failed =
-        |error: std::io::Error| Failure::usage(format!("{}: {error}", folder.display()), "--templates takes a folder");
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("{}: {error}", folder.display()), "--templates takes a folder of text files")
+    };
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.is_dir() {

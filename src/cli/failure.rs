@@ -40,7 +40,7 @@ impl From<ApplyError> for Failure {
         Self {
             code: error.exit_code(),
             message: error.to_string(),
-            detail: error.detail().filter(|detail| !detail.is_empty()).map(str::to_owned),
+            detail: error.detail().filter(|detail| !detail.is_empty()),
             findings,
             hints: error.hints(),
         }
@@ -55,7 +55,11 @@ impl From<Diagnostics> for Failure {
 
 impl From<SecretError> for Failure {
     fn from(error: SecretError) -> Self {
-        Self::usage(error.to_string(), "`quorate init` writes a secrets file beside the inventory")
+        let text = error.to_string();
+        match text.split_once("\n  = help: ") {
+            Some((message, help)) => Self::usage(message, help),
+            None => Self::bug(text),
+        }
     }
 }
 

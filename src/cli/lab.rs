@@ -10,6 +10,8 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use quorate::lab::{self, Event, LabName, NewSecrets, Suite, UpRequest};
 
+use super::context::Patient;
+
 /// Makes the text of a lab's secrets file.
 pub(crate) type MakeSecrets<'a> = &'a dyn Fn() -> Result<String, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -125,12 +127,12 @@ pub(crate) fn run(command: LabCommand, secrets_file: &str, secrets: MakeSecrets<
         LabCommand::Down { lab, purge } => lab::down(&lab.name, purge, &progress)?,
         LabCommand::Ps { lab, json } => {
             let hosts = lab::ps(&lab.name)?;
-            std::io::stdout().write_all(if json { json_lines(&hosts) } else { table(&hosts) }.as_bytes())?;
+            Patient::new().write_all(if json { json_lines(&hosts) } else { table(&hosts) }.as_bytes())?;
         }
         LabCommand::Ssh { lab, node, command } => {
             lab::ssh(&lab.name, &node, &command)?;
         }
-        LabCommand::Path { lab } => writeln!(std::io::stdout(), "{}", lab.name.folder().display())?,
+        LabCommand::Path { lab } => writeln!(Patient::new(), "{}", lab.name.folder().display())?,
         LabCommand::Relay { lab, host, port } => lab::relay(&lab.name, host, port)?,
         LabCommand::Supervise { lab, node } => lab::supervise(&lab.name, &node)?,
     }

@@ -18,12 +18,14 @@ pub struct Host {
     /// Its name.
     pub name: NodeName,
     transport: Arc<Box<dyn Transport>>,
+    // Last, so that ssh's socket outlives the connection: a run that is stopped in the middle still ends it by that.
+    _folder: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Host {
     /// A host behind any transport.
     pub fn new(name: NodeName, transport: Box<dyn Transport>) -> Self {
-        Self { name, transport: Arc::new(transport) }
+        Self { name, transport: Arc::new(transport), _folder: None }
     }
 
     /// Runs a command there as root.
@@ -39,7 +41,7 @@ impl Host {
 pub struct Fleet {
     hosts: BTreeMap<NodeName, Host>,
     // Holds ssh's sockets; removed with the fleet.
-    _folder: Option<tempfile::TempDir>,
+    _folder: Option<Arc<tempfile::TempDir>>,
 }
 
 impl Fleet {
@@ -54,11 +56,12 @@ impl Fleet {
     /// What failed before any host was tried. The failures of single hosts come beside the fleet of the others.
     pub async fn connect(cluster: &Cluster) -> Result<(Self, BTreeMap<NodeName, HostError>), HostError> {
         let folder = private_folder().map_err(|error| HostError::Local { reason: error.to_string() })?;
+        let folder = Arc::new(folder);
         let mut tries = JoinSet::new();
         for node in cluster.nodes.clone() {
-            let path = folder.path().to_owned();
+            let folder = Arc::clone(&folder);
             tries.spawn(async move {
-                let transport = connect(&node, &path, CONNECT_LIMIT).await;
+                let transport = connect(&node, folder.path(), CONNECT_LIMIT).await;
                 (node.name, transport)
             });
         }
@@ -66,7 +69,8 @@ impl Fleet {
         while let Some(tried) = tries.join_next().await {
             match tried {
                 Ok((name, Ok(transport))) => {
-                    hosts.insert(name.clone(), Host::new(name, transport));
+                    let host = Host { _folder: Some(Arc::clone(&folder)), ..Host::new(name.clone(), transport) };
+                    hosts.insert(name, host);
                 }
                 Ok((name, Err(error))) => {
                     failures.insert(name, error);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 use std::pin::Pin;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,13 +61,14 @@ pub async fn connect(node: &Node, folder: &Path, limit: Duration) -> Result<Box<
     }
     let session = match tokio::time::timeout(limit + Duration::from_secs(1), builder.connect(&node.ssh.host)).await {
         Ok(Ok(session)) => session,
-        Ok(Err(openssh::Error::Ssh(error))) if error.kind() == std::io::ErrorKind::NotFound => {
+        // ssh says all its own failures in words; an error of the system means that it could not be started.
+        Ok(Err(openssh::Error::Ssh(error) | openssh::Error::Connect(error))) if error.raw_os_error().is_some() => {
             return Err(local(error.to_string()));
         }
-        Ok(Err(openssh::Error::Connect(error))) => return Err(classify(&host, &error.to_string())),
-        Ok(Err(error)) => return Err(classify(&host, &chain(&error))),
+        Ok(Err(openssh::Error::Connect(error))) => return Err(classify(&host, &node.ssh.host, &error.to_string())),
+        Ok(Err(error)) => return Err(classify(&host, &node.ssh.host, &chain(&error))),
         Err(_) => {
-            let reason = format!("no connection within {} s", limit.as_secs());
+            let reason = format!("{}: no connection within {} s", node.ssh.host, limit.as_secs());
             return Err(HostError::Unreachable { host, reason });
         }
     };
@@ -169,16 +171,34 @@ impl SshTransport {
         if let Some(output) = framed.answer(&stdout, stderr.clone()) {
             return Ok(output);
         }
-        let said = String::from_utf8_lossy(&stderr);
-        if !framed.began(&stdout) && said.contains("sudo") {
-            let reason = said.lines().rev().find(|line| line.contains("sudo")).unwrap_or("sudo refused").to_owned();
-            return Err(HostError::Privilege { host: self.host.clone(), reason });
+        if !framed.began(&stdout)
+            && let Some(error) = kept_out(&self.host, status.as_ref().ok().and_then(ExitStatus::code), &stdout, &stderr)
+        {
+            return Err(error);
         }
         match status {
             Ok(status) if status.code() == Some(124) => Err(timed_out()),
             _ => Err(lost()),
         }
     }
+}
+
+/// Why a command did not even begin, if the host said so: sudo refused, or the login has no shell that would run it.
+/// `None` when the connection broke (255 is ssh's own code) or time ran out.
+fn kept_out(host: &str, code: Option<i32>, stdout: &[u8], stderr: &[u8]) -> Option<HostError> {
+    let said = String::from_utf8_lossy(stderr);
+    let host = host.to_owned();
+    if let Some(line) = said.lines().rev().find(|line| line.contains("sudo")) {
+        let reason = if line.ends_with("not found") { "sudo is not installed" } else { line };
+        return Some(HostError::Privilege { host, reason: reason.to_owned() });
+    }
+    let code = code.filter(|code| !matches!(code, 124 | 255))?;
+    let all = format!("{}\n{said}", String::from_utf8_lossy(stdout));
+    let reason = match all.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) => format!("it said {line:?} and ended with exit code {code}"),
+        None => format!("it said nothing and ended with exit code {code}"),
+    };
+    Some(HostError::Shell { host, reason })
 }
 
 impl Transport for SshTransport {

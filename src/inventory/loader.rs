@@ -66,7 +66,7 @@ pub enum SecretError {
         help: &'static str,
     },
     /// Others may read a file that holds secrets.
-    #[error("{} holds secrets and may be read by others (mode {mode:04o})\n  = help: chmod 600 {}", file.display(), file.display())]
+    #[error("{} holds secrets and may be read by others (mode {mode:04o})\n  = help: `chmod 600 {}`; if others may have read it, make new secrets", file.display(), file.display())]
     Permissions {
         /// The file.
         file: PathBuf,

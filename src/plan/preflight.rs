@@ -301,8 +301,12 @@ impl Preflight<'_> {
         findings.push(if foreign.is_empty() {
             Finding::ok("units.conflict", &node.name, "no service of that name runs")
         } else {
-            Finding::down("units.conflict", &node.name, format!("{} run already and are not ours", foreign.join(", ")))
-                .remedy("stop and disable them first: `systemctl disable --now UNIT`")
+            let (units, run) =
+                (foreign.join(", "), if foreign.len() == 1 { "runs already and is" } else { "run already and are" });
+            Finding::down("units.conflict", &node.name, format!("{units} {run} not ours")).remedy(format!(
+                "move what it serves elsewhere, then `systemctl disable --now {}` on that host",
+                foreign.join(" ")
+            ))
         });
         findings
     }

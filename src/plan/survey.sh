@@ -67,6 +67,9 @@ section systemd running
 if [ ! -e /etc/keepalived/keepalived.conf ]; then
     # The three looks that take time, at the same time.
     folder=$(mktemp -d)
+    # Also when the line breaks or time runs out: nothing of ours stays behind.
+    trap 'rm -rf "$folder"' EXIT
+    trap 'exit 1' HUP INT PIPE TERM
     vrrp >"$folder/vrrp" 2>/dev/null & heard=$!
     neighbour >"$folder/vip" 2>/dev/null & asked=$!
     sync_write >"$folder/sync" 2>/dev/null
@@ -74,5 +77,4 @@ if [ ! -e /etc/keepalived/keepalived.conf ]; then
     wait $heard && section vrrp cat "$folder/vrrp"
     section vip_answer cat "$folder/vip"
     section sync_write cat "$folder/sync"
-    rm -rf "$folder"
 fi

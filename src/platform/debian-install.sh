@@ -6,10 +6,16 @@ if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" || exit 1
     trap 'rm -f "$policy"' EXIT
 fi
-# Read when postgresql-NN is configured: without it a stray cluster "main" is made, takes the port and starts at boot.
-mkdir -p /etc/postgresql-common || exit 1
-printf '# Managed by quorate: Patroni makes the only cluster of this host.\ncreate_main_cluster = false\n' \
-    >/etc/postgresql-common/createcluster.conf || exit 1
+# What is made here is for everybody to read, as a package would make it.
+umask 022
+case " $*" in
+*" postgresql"*)
+    # Read when postgresql-NN is configured: without it a stray cluster "main" is made, takes the port and starts at boot.
+    mkdir -p /etc/postgresql-common || exit 1
+    printf '# Managed by quorate: Patroni makes the only cluster of this host.\ncreate_main_cluster = false\n' \
+        >/etc/postgresql-common/createcluster.conf || exit 1
+    ;;
+esac
 install() {
     apt-get -y -q --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold \
         -o DPkg::Lock::Timeout=300 install -- "$@" </dev/null

@@ -335,7 +335,7 @@ fn settings(wanted: &Value, answers: &Answers<'_>) -> Finding {
         Finding::ok("patroni.settings", "cluster", "the settings in the DCS are those of the inventory")
     } else {
         Finding::degraded("patroni.settings", "cluster", format!("not as in the inventory: {}", differing.join(", ")))
-            .remedy("`quorate diff` shows both sides")
+            .remedy("on a node: `patronictl -c /etc/patroni/patroni.yml show-config`; `quorate render` writes what the inventory wants to dcs.json")
     }
 }
 

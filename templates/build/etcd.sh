@@ -13,7 +13,8 @@
 #
 # Where the Go modules come from, first that fits:
 #   vendor/ in the archive (upstream 3.4.13 to 3.4.18 carry it)      module mode, -mod=vendor
-#   $QUORATE_GOCODE, or else /usr/share/gocode (golang-*-dev packages)  GOPATH mode: no go.sum, no proxy, no version lookup
+#   usr/share/gocode below $QUORATE_UNPACKED, or else of this host (golang-*-dev packages)
+#                                                                     GOPATH mode: no go.sum, no proxy, no version lookup
 # Upstream's own module proxy is never asked: GOPROXY=off makes a forgotten module an error instead of a download.
 set -eu
 umask 022
@@ -86,7 +87,8 @@ unset GOROOT GOOS GOARCH GOBIN
 if [ -f "$tree/vendor/modules.txt" ]; then
     export GO111MODULE=on GOFLAGS=-mod=vendor GOPATH="$work/gopath"
 else
-    gocode=${QUORATE_GOCODE:-/usr/share/gocode}
+    gocode=${QUORATE_UNPACKED:-}/usr/share/gocode
+    [ -d "$gocode/src" ] || gocode=/usr/share/gocode
     [ -d "$gocode/src" ] || die "no Go packages below $gocode/src (golang-*-dev)"
     export GO111MODULE=off GOFLAGS='' GOPATH="$work/gopath:$gocode"
     # Debian 11 has this library only under the name that it had before its project moved; 3.2.0 and the first version under

@@ -191,9 +191,9 @@ impl World {
             "staging" => {
                 let mut rest = command.stdin.as_slice();
                 for nine in args.chunks(9) {
-                    let (bytes, more) = rest.split_at(nine[4].parse().unwrap());
+                    let (bytes, after) = rest.split_at(nine[4].parse().unwrap());
                     assert_eq!(sha256(bytes), nine[5], "{} did not arrive whole", nine[0]);
-                    rest = more;
+                    rest = after;
                     let mode = u32::from_str_radix(&nine[3], 8).unwrap();
                     let (owner, group, bytes) = (nine[1].clone(), nine[2].clone(), Some(bytes.to_vec()));
                     machine.staged.insert(nine[0].clone(), Live { owner, group, mode, bytes, modified: clock });

@@ -23,7 +23,8 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    fn of(command: &mut Command) -> Self {
+    /// Runs a command to its end, with nothing to read.
+    pub(crate) fn of(command: &mut Command) -> Self {
         let began = Instant::now();
         let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().expect("the program starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
@@ -45,6 +46,11 @@ impl Lab {
         let _ = lab.quorate(&["lab", "down", "--name", name]);
         lab.quorate(&[&["lab", "up", "--name", name], options].concat()).exits(0);
         lab
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The lab's folder.
