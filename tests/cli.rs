@@ -23,7 +23,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[track_caller]
-fn exits(output: Output, code: i32) -> (String, String) {
+fn exits(output: &Output, code: i32) -> (String, String) {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert_eq!(output.status.code(), Some(code), "\n--- stdout\n{out}\n--- stderr\n{err}");
     (out, err)
@@ -43,7 +43,7 @@ const INIT: &[&str] = &[
 /// A folder with a fresh inventory.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    exits(run(folder.path(), INIT), 0);
+    exits(&run(folder.path(), INIT), 0);
     folder
 }
 
@@ -64,15 +64,15 @@ fn files(root: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
 #[test]
 fn help_is_an_answer() {
     let folder = tempfile::tempdir().unwrap();
-    let (out, err) = exits(run(folder.path(), &["--help"]), 0);
+    let (out, err) = exits(&run(folder.path(), &["--help"]), 0);
     assert!(err.is_empty());
     insta::assert_snapshot!("help", out);
     for verb in ["init", "schema", "render", "check", "apply", "verify", "explain", "completions", "man", "lab"] {
         assert!(out.contains(&format!("\n  {verb} ")), "{verb} is not in the help");
-        let (help, _) = exits(run(folder.path(), &[verb, "--help"]), 0);
+        let (help, _) = exits(&run(folder.path(), &[verb, "--help"]), 0);
         assert!(help.contains("Usage: quorate "), "{help}");
     }
-    let (version, _) = exits(run(folder.path(), &["--version"]), 0);
+    let (version, _) = exits(&run(folder.path(), &["--version"]), 0);
     assert_eq!(version, format!("quorate {}\n", env!("CARGO_PKG_VERSION")));
 }
 
@@ -95,11 +95,11 @@ fn wrong_use_ends_with_2_and_says_so_on_standard_error() {
         &["render", "-o", "x", "-i", "missing.yml"],
     ];
     for args in wrong {
-        let (out, err) = exits(run(folder.path(), args), 2);
+        let (out, err) = exits(&run(folder.path(), args), 2);
         assert!(out.is_empty() && !err.is_empty(), "{args:?}: {out:?}");
         assert!(!err.contains('\u{1b}') && !err.contains("panicked"), "{args:?}: {err}");
     }
-    let (_, err) = exits(run(folder.path(), &["apply"]), 2);
+    let (_, err) = exits(&run(folder.path(), &["apply"]), 2);
     assert!(err.contains("quorate.yml") && err.contains("quorate init"), "{err}");
 }
 
@@ -110,12 +110,12 @@ fn init_writes_an_inventory_and_guarded_secrets_once() {
     assert_eq!(mode("quorate.secrets.yml"), 0o600);
     assert!(std::fs::read_to_string(folder.path().join(".gitignore")).unwrap().contains("quorate.secrets.yml"));
     let before = files(folder.path());
-    let (_, err) = exits(run(folder.path(), INIT), 2);
+    let (_, err) = exits(&run(folder.path(), INIT), 2);
     assert!(err.contains("exists already"), "{err}");
     assert_eq!(files(folder.path()), before);
     // Secrets without their inventory are not written over either.
     std::fs::remove_file(folder.path().join("quorate.yml")).unwrap();
-    exits(run(folder.path(), INIT), 2);
+    exits(&run(folder.path(), INIT), 2);
     assert!(!folder.path().join("quorate.yml").exists());
 }
 
@@ -124,7 +124,7 @@ fn an_unfit_cluster_is_refused_by_init_with_nothing_written() {
     let folder = tempfile::tempdir().unwrap();
     for nodes in [&["db01=192.168.13.45"][..], &["db01=192.168.13.45", "db02=192.168.13.45", "db03=192.168.13.47"]] {
         let args = [&["init", "--vip", "192.168.13.48"], nodes].concat();
-        exits(run(folder.path(), &args), 2);
+        exits(&run(folder.path(), &args), 2);
         assert!(files(folder.path()).is_empty());
     }
 }
@@ -132,17 +132,17 @@ fn an_unfit_cluster_is_refused_by_init_with_nothing_written() {
 #[test]
 fn what_is_made_from_the_program_is_well_formed() {
     let folder = tempfile::tempdir().unwrap();
-    let (schema, _) = exits(run(folder.path(), &["schema"]), 0);
+    let (schema, _) = exits(&run(folder.path(), &["schema"]), 0);
     let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
     assert!(schema["properties"]["nodes"].is_object());
-    let (script, _) = exits(run(folder.path(), &["completions", "bash"]), 0);
+    let (script, _) = exits(&run(folder.path(), &["completions", "bash"]), 0);
     let path = folder.path().join("quorate.bash");
     std::fs::write(&path, script).unwrap();
     assert!(Command::new("bash").arg("-n").arg(&path).status().unwrap().success());
-    exits(run(folder.path(), &["man", "-o", "man"]), 0);
+    exits(&run(folder.path(), &["man", "-o", "man"]), 0);
     let pages = files(&folder.path().join("man"));
     assert!(pages.len() > 10 && pages.values().all(|(_, page)| text(page).contains(".TH ")));
-    let (codes, _) = exits(run(folder.path(), &["explain", "exit-codes"]), 0);
+    let (codes, _) = exits(&run(folder.path(), &["explain", "exit-codes"]), 0);
     for code in ["2", "4", "5", "7", "8", "9", "11", "12", "130"] {
         assert!(codes.contains(code), "{code} is not explained");
     }
@@ -151,8 +151,8 @@ fn what_is_made_from_the_program_is_well_formed() {
 #[test]
 fn two_renders_are_the_same_bytes_and_hold_no_secret() {
     let folder = folder();
-    exits(run(folder.path(), &["render", "-o", "a"]), 0);
-    exits(run(folder.path(), &["render", "-o", "b"]), 0);
+    exits(&run(folder.path(), &["render", "-o", "a"]), 0);
+    exits(&run(folder.path(), &["render", "-o", "b"]), 0);
     let relative = |name: &str| -> Vec<(PathBuf, (u32, Vec<u8>))> {
         let root = folder.path().join(name);
         files(&root).into_iter().map(|(path, file)| (path.strip_prefix(&root).unwrap().to_owned(), file)).collect()
@@ -171,7 +171,7 @@ fn two_renders_are_the_same_bytes_and_hold_no_secret() {
     };
     assert_eq!(holds(&a), 0, "a secret was rendered");
     // The search would find them where they are: and such files are the owner's alone.
-    exits(run(folder.path(), &["render", "-o", "c", "--with-secrets"]), 0);
+    exits(&run(folder.path(), &["render", "-o", "c", "--with-secrets"]), 0);
     let c = relative("c");
     assert!(holds(&c) >= 4);
     assert!(c.iter().all(|(path, (mode, _))| *mode == 0o600 || path.ends_with("dcs.json")));
@@ -192,7 +192,7 @@ fn colour_only_where_it_was_asked_for() {
 #[test]
 fn json_errors_are_json_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let (out, err) = exits(run(folder.path(), &["verify", "--json"]), 2);
+    let (out, err) = exits(&run(folder.path(), &["verify", "--json"]), 2);
     let records: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(records[0]["format_version"].is_string());
     assert_eq!(records.last().unwrap()["exit"], 2);

@@ -66,7 +66,6 @@ fn told(fault: Option<(usize, Fault)>) -> Told {
             json.tagged(&event).unwrap();
         }
         ended(&mut text, &outcome);
-        drop(json);
         text + &String::from_utf8(lines).unwrap()
     });
     Told { text, world, desired, secrets }
