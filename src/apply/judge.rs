@@ -37,9 +37,10 @@ async fn ask(setting: &Setting<'_>, fleet: &Fleet, python: &BTreeMap<NodeName, S
         .map(|(name, answer)| {
             let probe = answer.map_err(|error| error.to_string()).and_then(|output| {
                 if output.success() {
-                    Probe::parse(&output.stdout).map_err(|error| error.to_string())
+                    let told = setting.secrets.redact(&output.text());
+                    Probe::parse(told.as_bytes()).map_err(|error| error.to_string())
                 } else {
-                    Err(output.errors().lines().last().unwrap_or("no reason given").to_owned())
+                    Err(setting.secrets.redact(output.errors().lines().last().unwrap_or("no reason given")))
                 }
             });
             (name, probe)

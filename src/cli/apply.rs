@@ -73,5 +73,8 @@ fn redacted(error: apply::ApplyError, secrets: &quorate::cluster::Secrets) -> Fa
     let mut failure = Failure::from(error);
     failure.message = secrets.redact(&failure.message);
     failure.detail = failure.detail.map(|detail| secrets.redact(&detail));
+    for finding in &mut failure.findings {
+        finding.text = secrets.redact(&finding.text);
+    }
     failure
 }
