@@ -21,7 +21,9 @@ while [ $# -ge 2 ]; do
     shift 2
 done"#;
 
+/// Folders on the way to one that is not there yet are made too: its owner must be able to pass through them.
 const DIRECTORIES: &str = r#"
+umask 022
 while [ $# -ge 4 ]; do
     mkdir -p "$1" && chown "$2:$3" "$1" && chmod "$4" "$1" || exit 1
     shift 4
