@@ -251,7 +251,7 @@ fn what_is_missing_is_named() {
     let facts = common::facts(&cluster, &common::debian("13"));
     let secrets = common::secrets(&cluster);
     assert!(desired_error(&cluster, &BTreeMap::new(), &secrets).contains("db01"));
-    assert!(desired_error(&cluster, &facts, &Secrets::default()).contains("secrets create"));
+    assert!(desired_error(&cluster, &facts, &Secrets::default()).contains("secrets file"));
     let old = common::facts(&cluster, &common::debian("9"));
     assert!(desired_error(&cluster, &old, &secrets).contains("debian-9 is not supported"));
     cluster.postgresql.version = Some(16);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ApplyError, Run, failure, step};
+use super::{ApplyError, Run, all, failure, step};
 use crate::artifact::{ArtifactError, Recipe, fetch};
 use crate::cluster::{NodeName, sha256};
 use crate::component::Program;
@@ -15,6 +15,12 @@ use crate::platform;
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 /// Packages come over whatever line the site has.
 const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
+
+/// A recipe with its inputs, downloaded and verified.
+struct Work {
+    recipe: Recipe,
+    inputs: Vec<Vec<u8>>,
+}
 
 /// Built archives by the host that needs them and the root they are unpacked to.
 pub(super) type Programs = BTreeMap<(NodeName, String), Archive>;
@@ -44,21 +50,28 @@ impl Run<'_> {
             }
         }
         let mut archives = BTreeMap::new();
-        let mut missing: BTreeMap<NodeName, Vec<(Recipe, Vec<Vec<u8>>)>> = BTreeMap::new();
+        let mut missing: BTreeMap<NodeName, Vec<Work>> = BTreeMap::new();
         for (key, (recipe, builder, _)) in &wanted {
-            match self.setting.store.read(&self.setting.store.built(key))? {
-                Some(bytes) => drop(archives.insert(key.clone(), archive(&recipe.program, bytes))),
-                None => missing.entry(builder.clone()).or_default().push((recipe.clone(), self.inputs(recipe).await?)),
+            if let Some(bytes) = self.setting.store.read(&self.setting.store.built(key))? {
+                drop(archives.insert(key.clone(), archive(&recipe.program, bytes)));
+            } else {
+                let work = Work { recipe: recipe.clone(), inputs: self.inputs(recipe, builder).await? };
+                missing.entry(builder.clone()).or_default().push(work);
             }
         }
         for (builder, recipes) in missing {
             let host =
                 self.fleet.host(&builder).ok_or_else(|| ApplyError::Bug(format!("{builder} is not connected")))?;
             self.build_packages(host, &recipes).await?;
-            for (recipe, inputs) in recipes {
+            // All at once: while one configures on one core or waits for the package index, another compiles.
+            let builds = recipes.into_iter().map(|Work { recipe, inputs }| async move {
                 let bytes = self.build(host, &recipe, inputs).await?;
                 self.setting.store.write(&self.setting.store.built(&recipe.key), &bytes)?;
-                archives.insert(recipe.key.clone(), archive(&recipe.program, bytes));
+                Ok::<_, ApplyError>((recipe.key.clone(), archive(&recipe.program, bytes)))
+            });
+            for built in all(builds).await {
+                let (key, archive) = built?;
+                archives.insert(key, archive);
             }
         }
         let mut programs = Programs::new();
@@ -72,16 +85,20 @@ impl Run<'_> {
     }
 
     /// A recipe's inputs, downloaded and verified on this machine.
-    async fn inputs(&self, recipe: &Recipe) -> Result<Vec<Vec<u8>>, ApplyError> {
+    async fn inputs(&self, recipe: &Recipe, builder: &NodeName) -> Result<Vec<Vec<u8>>, ApplyError> {
+        let archive = self.observation.surveys.get(builder).and_then(|(survey, _)| survey.archive.clone());
         let mut inputs: Vec<Vec<u8>> = recipe.own_inputs.iter().map(|text| text.as_bytes().to_vec()).collect();
         for input in &recipe.inputs {
             let (input, artifacts, store) =
                 (input.clone(), self.setting.cluster.artifacts.clone(), self.setting.store.clone());
+            let archive = archive.clone();
             let name = format!("fetching {}", input.file);
             let bytes = self
                 .events
                 .step("", &name, async move {
-                    let fetched = tokio::task::spawn_blocking(move || fetch(&input, &artifacts, &store)).await;
+                    let fetched =
+                        tokio::task::spawn_blocking(move || fetch(&input, &artifacts, archive.as_deref(), &store))
+                            .await;
                     fetched.map_err(|error| ArtifactError::Store {
                         path: PathBuf::new(),
                         source: std::io::Error::other(error),
@@ -93,11 +110,11 @@ impl Run<'_> {
         Ok(inputs)
     }
 
-    async fn build_packages(&self, host: &Host, recipes: &[(Recipe, Vec<Vec<u8>>)]) -> Result<(), ApplyError> {
+    async fn build_packages(&self, host: &Host, recipes: &[Work]) -> Result<(), ApplyError> {
         let Some(facts) = self.observation.facts.get(&host.name) else { return Ok(()) };
         let platform = platform::of(&facts.os).map_err(|error| ApplyError::Bug(error.to_string()))?;
         let mut packages: Vec<String> = Vec::new();
-        for (recipe, _) in recipes {
+        for Work { recipe, .. } in recipes {
             let daemon = crate::component::daemon(recipe.program.component);
             packages.extend(
                 daemon.into_iter().flat_map(|daemon| platform.build_packages(daemon)).map(|&name| name.to_owned()),
@@ -115,28 +132,36 @@ impl Run<'_> {
     async fn build(&self, host: &Host, recipe: &Recipe, inputs: Vec<Vec<u8>>) -> Result<Vec<u8>, ApplyError> {
         let program = &recipe.program;
         let title = format!("building {} {}", program.component, program.version);
+        let platform = self.observation.facts.get(&host.name).and_then(|facts| platform::of(&facts.os).ok());
+        let daemon = crate::component::daemon(program.component);
+        let (unpack, packages) = platform
+            .zip(daemon)
+            .map_or(("", &[][..]), |(platform, daemon)| (platform.unpack_script(), platform.unpacked_packages(daemon)));
         let mut command = Command::new(title.clone(), include_str!("build.sh")).timeout(BUILD_LIMIT).args([
             program.component.to_string(),
             program.version.to_string(),
             program.root.clone(),
+            packages.join(" "),
+            unpack.len().to_string(),
             recipe.script.len().to_string(),
         ]);
-        let mut stdin = recipe.script.as_bytes().to_vec();
+        let mut stdin = [unpack.as_bytes(), recipe.script.as_bytes()].concat();
         for bytes in inputs {
             command = command.arg(bytes.len().to_string());
             stdin.extend_from_slice(&bytes);
         }
+        let command = command.stdin(stdin);
         let output = self
             .events
             .step(host.name.as_str(), &title, async {
-                let output = host.run(&command.stdin(stdin)).await.map_err(ApplyError::Lost)?;
+                let output = host.run(&command).await.map_err(ApplyError::Lost)?;
                 if output.success() {
                     Ok(output)
                 } else {
                     let program = format!("{} {}", program.component, program.version);
                     // The archive would stand in the way of the compiler's last words.
                     let told = crate::host::Output { stdout: Vec::new(), ..output };
-                    Err(ApplyError::Build { program, failure: failure(host, &title, &told) })
+                    Err(ApplyError::Build { program, failure: Box::new(failure(host, &command, &told)) })
                 }
             })
             .await?;

@@ -14,6 +14,8 @@ pub struct StepFailure {
     pub host: String,
     /// What was tried.
     pub step: String,
+    /// What was run, in one line.
+    pub command: String,
     /// The exit code.
     pub code: i32,
     /// The last lines it said.
@@ -42,14 +44,14 @@ pub enum ApplyError {
         /// What was to be built.
         program: String,
         /// Where and how it failed.
-        failure: StepFailure,
+        failure: Box<StepFailure>,
     },
     /// A file was refused by its own daemon; nothing was activated.
     #[error("{}: a file was refused by its own daemon's check; nothing was activated", .0.host)]
-    Check(StepFailure),
+    Check(Box<StepFailure>),
     /// A step failed after the first change.
     #[error("{}: {} failed with exit code {}", .0.host, .0.step, .0.code)]
-    Step(StepFailure),
+    Step(Box<StepFailure>),
     /// A host was lost after the first change.
     #[error("{0}")]
     Lost(HostError),
@@ -126,11 +128,13 @@ impl ApplyError {
         }
     }
 
-    /// What the failing program or daemon said, if anything.
-    pub fn detail(&self) -> Option<&str> {
+    /// What was run and what it said, or what the daemons' journals say.
+    pub fn detail(&self) -> Option<String> {
         match self {
-            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => Some(&failure.said),
-            Self::Gate { journal, .. } => Some(journal),
+            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => {
+                Some(format!("{}: {}\n{}", failure.step, failure.command, failure.said))
+            }
+            Self::Gate { journal, .. } => Some(journal.clone()),
             _ => None,
         }
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::event::millis;
-use super::observe::probe;
+use super::judge::probe;
 use super::{ApplyError, Event, Events, Observation, Setting};
+use crate::cluster::SecretName;
+use crate::component::patroni::RESTAPI_USER;
 use crate::host::{Command, Fleet};
 use crate::verify::{self, Finding, Level, Scope};
 
@@ -27,6 +29,9 @@ pub(super) struct Gate<'a> {
     pub(super) limit: Duration,
     /// Whose journals to show then.
     pub(super) unit: &'a str,
+    /// Whether Patroni is asked to look at once rather than at its next turn, up to `loop_wait` seconds later. Only while
+    /// the settings in the DCS are those of the inventory: they are sent again to wake it.
+    pub(super) nudge: bool,
 }
 
 impl Gate<'_> {
@@ -67,6 +72,9 @@ impl Gate<'_> {
                             ms: millis(began.elapsed()),
                         });
                     }
+                    if self.nudge {
+                        nudge(setting, fleet, observation).await;
+                    }
                     tokio::time::sleep(POLL).await;
                 }
             })
@@ -94,8 +102,29 @@ pub(super) async fn settled(
         ids: &[],
         limit: Duration::from_secs(60),
         unit: "patroni",
+        nudge: false,
     };
     gate.wait(setting, fleet, observation, events).await
+}
+
+/// Wakes every Patroni; one that does not listen yet is no failure.
+async fn nudge(setting: &Setting<'_>, fleet: &Fleet, observation: &Observation) {
+    let cluster = setting.cluster;
+    let password = setting.secrets.get(&SecretName::RestApi).map_or("", |secret| secret.expose());
+    let question = |host: &crate::host::Host| {
+        let address = cluster.node(&host.name).map(|node| node.address.to_string()).unwrap_or_default();
+        let asked = serde_json::json!({
+            "url": format!("http://{address}:{}/config", cluster.patroni.port),
+            "user": RESTAPI_USER,
+            "password": password,
+            "settings": {"ttl": cluster.timings.ttl},
+        });
+        let python = observation.python.get(&host.name).cloned().unwrap_or_default();
+        Command::new("waking Patroni", r#"exec "$1" -I -c "$2""#)
+            .args([python, include_str!("nudge.py").to_owned()])
+            .stdin(asked.to_string())
+    };
+    fleet.ask_all(question).await;
 }
 
 /// The last lines of a unit's journal on every host.
@@ -108,7 +137,7 @@ async fn journals(fleet: &Fleet, unit: &str) -> String {
     let mut text = String::new();
     for (name, answer) in fleet.ask_all(question).await {
         for line in answer.map(|output| output.text()).unwrap_or_default().lines() {
-            text.push_str(&format!("{name} {unit}: {line}\n"));
+            text.extend([name.as_str(), " ", unit, ": ", line, "\n"]);
         }
     }
     text

@@ -21,7 +21,9 @@ while [ $# -ge 2 ]; do
     shift 2
 done"#;
 
+/// Folders on the way to one that is not there yet are made too: its owner must be able to pass through them.
 const DIRECTORIES: &str = r#"
+umask 022
 while [ $# -ge 4 ]; do
     mkdir -p "$1" && chown "$2:$3" "$1" && chmod "$4" "$1" || exit 1
     shift 4
@@ -57,7 +59,7 @@ impl Run<'_> {
             // The other hosts' staged files must not lie about; the failing one has removed its own.
             let _ = on_all(self.fleet, |host| self.unstage(host)).await;
         }
-        staged.map(drop)
+        staged
     }
 
     fn lacking(&self, host: &Host) -> NodePlan {
@@ -133,8 +135,8 @@ impl Run<'_> {
                 let output = host.run(&command).await.map_err(ApplyError::Lost)?;
                 match output.code {
                     0 => Ok(()),
-                    CHECK_FAILED => Err(ApplyError::Check(failure(host, &title, &output))),
-                    _ => Err(ApplyError::Step(failure(host, &title, &output))),
+                    CHECK_FAILED => Err(ApplyError::Check(Box::new(failure(host, &command, &output)))),
+                    _ => Err(ApplyError::Step(Box::new(failure(host, &command, &output)))),
                 }
             })
             .await

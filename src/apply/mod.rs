@@ -8,18 +8,18 @@ mod error;
 mod event;
 mod gate;
 mod install;
+mod judge;
 mod observe;
 mod start;
 
-use std::collections::BTreeMap;
-
 pub use error::{ApplyError, StepFailure};
 pub use event::{Event, Events};
-pub use observe::{Observation, Setting, observe, preflight, verify_now};
+pub use judge::verify_now;
+pub use observe::{Observation, Setting, observe, preflight};
 
-use observe::verify;
+use judge::verify;
 
-use crate::host::{Fleet, Host, Output};
+use crate::host::{Command, Fleet, Host, Output};
 use crate::verify::Finding;
 
 /// What a run ended with.
@@ -71,50 +71,56 @@ struct Run<'a> {
 }
 
 /// Runs one command on a host as a step; an exit code other than 0 is a failure of the step.
-async fn step(events: &Events, host: &Host, command: crate::host::Command) -> Result<Output, ApplyError> {
-    let name = command.step.clone();
+async fn step(events: &Events, host: &Host, command: Command) -> Result<Output, ApplyError> {
     events
-        .step(host.name.as_str(), &name, async {
+        .step(host.name.as_str(), &command.step, async {
             let output = host.run(&command).await.map_err(ApplyError::Lost)?;
-            if output.success() { Ok(output) } else { Err(ApplyError::Step(failure(host, &name, &output))) }
+            if output.success() {
+                Ok(output)
+            } else {
+                Err(ApplyError::Step(Box::new(failure(host, &command, &output))))
+            }
         })
         .await
 }
 
-/// What a failed step said: the last lines of both streams, standard error last.
-fn failure(host: &Host, step: &str, output: &Output) -> StepFailure {
+/// What failed, and its last words: the last lines of both streams, standard error last.
+fn failure(host: &Host, command: &Command, output: &Output) -> StepFailure {
     let text = format!("{}\n{}", output.text(), output.errors());
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let said = all.get(all.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-    StepFailure { host: host.name.to_string(), step: step.to_owned(), code: output.code, said }
+    StepFailure {
+        host: host.name.to_string(),
+        step: command.step.clone(),
+        command: command.summary(),
+        code: output.code,
+        said,
+    }
 }
 
 /// Runs the same work on all hosts at once, waits for all, and reports the first failure in the order of names.
-async fn on_all<'a, T, F>(fleet: &'a Fleet, work: impl Fn(&'a Host) -> F) -> Result<BTreeMap<String, T>, ApplyError>
+async fn on_all<'a, F>(fleet: &'a Fleet, work: impl Fn(&'a Host) -> F) -> Result<(), ApplyError>
 where
-    F: Future<Output = Result<T, ApplyError>> + 'a,
+    F: Future<Output = Result<(), ApplyError>> + 'a,
 {
-    let mut all: Vec<_> = fleet.hosts().map(|host| (host.name.to_string(), Box::pin(work(host)))).collect();
-    let mut done = BTreeMap::new();
-    let mut failed: BTreeMap<String, ApplyError> = BTreeMap::new();
-    // Polls all of them on this task: the futures borrow the run, so they can't be spawned.
+    all(fleet.hosts().map(work)).await.into_iter().collect()
+}
+
+/// Runs futures that borrow the run, all at once on this task; their results in their order.
+async fn all<T, F: Future<Output = T>>(futures: impl Iterator<Item = F>) -> Vec<T> {
+    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
-        all.retain_mut(|(name, future)| match future.as_mut().poll(context) {
-            std::task::Poll::Pending => true,
-            std::task::Poll::Ready(Ok(value)) => {
-                done.insert(name.clone(), value);
-                false
+        let mut ready = true;
+        for (future, result) in &mut waiting {
+            if result.is_none() {
+                match future.as_mut().poll(context) {
+                    std::task::Poll::Ready(value) => *result = Some(value),
+                    std::task::Poll::Pending => ready = false,
+                }
             }
-            std::task::Poll::Ready(Err(error)) => {
-                failed.insert(name.clone(), error);
-                false
-            }
-        });
-        if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        }
+        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
     })
     .await;
-    match failed.into_values().next() {
-        None => Ok(done),
-        Some(error) => Err(error),
-    }
+    waiting.into_iter().filter_map(|(_, result)| result).collect()
 }

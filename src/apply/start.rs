@@ -40,7 +40,8 @@ impl Run<'_> {
     }
 
     async fn gate(&self, until: &str, scope: Scope, ids: &[&str], seconds: u64, unit: &str) -> Result<(), ApplyError> {
-        let gate = Gate { until, scope, ids, limit: Duration::from_secs(seconds), unit };
+        let nudge = scope == Scope::Members;
+        let gate = Gate { until, scope, ids, limit: Duration::from_secs(seconds), unit, nudge };
         gate.wait(self.setting, self.fleet, self.observation, self.events).await.map(drop)
     }
 
@@ -75,7 +76,7 @@ impl Run<'_> {
     }
 
     async fn start_on_all(&self, component: ComponentName) -> Result<(), ApplyError> {
-        on_all(self.fleet, |host| self.start_on(host, component)).await.map(drop)
+        on_all(self.fleet, |host| self.start_on(host, component)).await
     }
 
     /// Patroni: the database is created by one node, from a file that alone can create it; then the others join.
@@ -96,6 +97,10 @@ impl Run<'_> {
             step(self.events, host, Command::new("reloading patroni", RELOAD).arg(unit)).await?;
         }
         let first = self.observation.plan.bootstrap.as_ref();
+        if first.is_none() && self.runs_somewhere("patroni.service") {
+            // A run that died may have left a node in the middle of creating the database: it needs its file until it leads.
+            self.gate("a node leads", Scope::Leader, &["patroni.leader"], 120, "patroni").await?;
+        }
         on_all(self.fleet, |host| async move {
             if Some(&host.name) == first {
                 return Ok(());
@@ -106,6 +111,10 @@ impl Run<'_> {
         })
         .await
         .map(drop)
+    }
+
+    fn runs_somewhere(&self, unit: &str) -> bool {
+        self.observation.nodes.values().filter_map(|node| node.units.get(unit)).any(|state| state.active == "active")
     }
 
     fn bootstrap_file(&self, node: &NodeName) -> Result<File, ApplyError> {

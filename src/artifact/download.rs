@@ -11,9 +11,16 @@ const LARGEST: u64 = 512 << 20;
 
 /// The bytes of a pinned download: from the inventory's folder, the cache, its mirror, or the catalogue's addresses.
 ///
+/// `hosts_archive` is the archive that the hosts themselves use: the last to be asked.
+///
 /// # Errors
 /// [`ArtifactError`]; bytes that are not the pinned ones are never returned and never kept.
-pub fn fetch(input: &Input, artifacts: &Artifacts, store: &Store) -> Result<Vec<u8>, ArtifactError> {
+pub fn fetch(
+    input: &Input,
+    artifacts: &Artifacts,
+    hosts_archive: Option<&str>,
+    store: &Store,
+) -> Result<Vec<u8>, ArtifactError> {
     if let Some(folder) = &artifacts.folder {
         let path = folder.join(&input.file);
         if let Some(bytes) = store.read(&path)? {
@@ -29,7 +36,7 @@ pub fn fetch(input: &Input, artifacts: &Artifacts, store: &Store) -> Result<Vec<
         }
     }
     let mut reasons = Vec::new();
-    for url in addresses(input, artifacts) {
+    for url in addresses(input, artifacts, hosts_archive) {
         match get(&url) {
             Ok(bytes) => {
                 // Wrong bytes end the search: somebody serves another file under this name, and that must be looked at.
@@ -44,15 +51,20 @@ pub fn fetch(input: &Input, artifacts: &Artifacts, store: &Store) -> Result<Vec<
 }
 
 /// The addresses to ask, in order.
-fn addresses(input: &Input, artifacts: &Artifacts) -> Vec<String> {
+fn addresses(input: &Input, artifacts: &Artifacts, hosts_archive: Option<&str>) -> Vec<String> {
     let mirror = artifacts.mirror.iter().map(|base| format!("{}/{}", base.trim_end_matches('/'), input.file));
     let (debian, upstream): (Vec<_>, Vec<_>) = input.urls.iter().partition(|url| url.starts_with("debian:"));
-    let archive = debian.into_iter().filter_map(|url| {
-        let base = artifacts.debian_archive.as_ref()?;
-        Some(format!("{}/{}", base.trim_end_matches('/'), url.trim_start_matches("debian:")))
-    });
+    let below = |base: Option<&str>| -> Vec<String> {
+        let base = base.map(|base| base.trim_end_matches('/'));
+        debian.iter().filter_map(|url| Some(format!("{}/{}", base?, url.trim_start_matches("debian:")))).collect()
+    };
     // An archive that the inventory names is near; upstream may be out of reach.
-    mirror.chain(archive).chain(upstream.into_iter().cloned()).collect()
+    let mut all: Vec<String> =
+        mirror.chain(below(artifacts.debian_archive.as_deref())).chain(upstream.into_iter().cloned()).collect();
+    if artifacts.debian_archive.is_none() {
+        all.extend(below(hosts_archive));
+    }
+    all
 }
 
 fn get(url: &str) -> Result<Vec<u8>, String> {
@@ -104,10 +116,10 @@ mod tests {
         let input = input(b"good");
         for bad in [&b"goo"[..], b"", b"<html>not found</html>"] {
             std::fs::write(folder.path().join(&input.file), bad).unwrap();
-            assert!(matches!(fetch(&input, &artifacts, &store), Err(ArtifactError::Checksum { .. })));
+            assert!(matches!(fetch(&input, &artifacts, None, &store), Err(ArtifactError::Checksum { .. })));
         }
         std::fs::write(folder.path().join(&input.file), b"good").unwrap();
-        assert_eq!(fetch(&input, &artifacts, &store).unwrap(), b"good");
+        assert_eq!(fetch(&input, &artifacts, None, &store).unwrap(), b"good");
     }
 
     #[test]
@@ -118,12 +130,16 @@ mod tests {
             folder: None,
         };
         assert_eq!(
-            addresses(&input(b""), &artifacts),
+            addresses(&input(b""), &artifacts, Some("http://hosts.invalid/debian")),
             [
                 "https://mirror.invalid/x-1.0.tar.gz",
                 "http://archive.invalid/debian/pool/x_1.0.orig.tar.gz",
                 "https://upstream.invalid/x-1.0.tar.gz"
             ]
+        );
+        assert_eq!(
+            addresses(&input(b""), &Artifacts::default(), Some("http://hosts.invalid/debian/")),
+            ["https://upstream.invalid/x-1.0.tar.gz", "http://hosts.invalid/debian/pool/x_1.0.orig.tar.gz"]
         );
     }
 }

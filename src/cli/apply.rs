@@ -22,7 +22,7 @@ pub(crate) fn run(context: &Context, _: &Apply) -> Result<ExitCode, Failure> {
     let setting =
         Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
     let mut progress = Progress::new(context.err, context.live, Context::note);
-    let outcome = context.block_on(async {
+    let outcome = Context::block_on(async {
         let fleet = Context::fleet(&cluster).await?;
         let (events, mut received) = Events::channel();
         let work = async {
@@ -31,16 +31,23 @@ pub(crate) fn run(context: &Context, _: &Apply) -> Result<ExitCode, Failure> {
             outcome
         };
         let follow = async {
-            while let Some(event) = received.recv().await {
-                if let Some(lines) = &mut lines {
-                    let _ = lines.tagged(&event);
+            let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
+            loop {
+                tokio::select! {
+                    event = received.recv() => {
+                        let Some(event) = event else { break };
+                        if let Some(lines) = &mut lines {
+                            let _ = lines.tagged(&event);
+                        }
+                        progress.show(&event);
+                    }
+                    _ = tick.tick() => progress.heartbeat(),
                 }
-                progress.show(&event);
             }
         };
         let (outcome, ()) = tokio::join!(work, follow);
         fleet.close().await;
-        Ok(outcome.map_err(|error| redacted(error, &secrets))?)
+        outcome.map_err(|error| redacted(error, &secrets))
     })?;
     if context.json {
         return Ok(super::verify::exit(&outcome.findings));
@@ -50,10 +57,10 @@ pub(crate) fn run(context: &Context, _: &Apply) -> Result<ExitCode, Failure> {
     } else {
         Context::note("nothing to do: every host is as the inventory says");
     }
-    context.print(&table(&outcome.findings, false, context.out));
+    Context::print(&table(&outcome.findings, false, context.out));
     if Verdict::of(&outcome.findings).level() == Level::Ok {
         let (vip, ports) = (cluster.vip.address, &cluster.haproxy);
-        context.print(&format!(
+        Context::print(&format!(
             "{} is up: write at {vip}:{}, read at {vip}:{}\n",
             cluster.name, ports.primary_port, ports.replica_port
         ));
@@ -66,5 +73,8 @@ fn redacted(error: apply::ApplyError, secrets: &quorate::cluster::Secrets) -> Fa
     let mut failure = Failure::from(error);
     failure.message = secrets.redact(&failure.message);
     failure.detail = failure.detail.map(|detail| secrets.redact(&detail));
+    for finding in &mut failure.findings {
+        finding.text = secrets.redact(&finding.text);
+    }
     failure
 }

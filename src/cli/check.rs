@@ -20,7 +20,7 @@ pub(crate) fn run(context: &Context, _: &Check) -> Result<ExitCode, Failure> {
     let (catalogue, store) = (Context::catalogue()?, Context::store()?);
     let setting =
         Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
-    let findings = context.block_on(async {
+    let findings = Context::block_on(async {
         let fleet = Context::fleet(&cluster).await?;
         let (events, _received) = Events::channel();
         let findings = apply::preflight(&setting, &fleet, &events).await;
@@ -33,7 +33,7 @@ pub(crate) fn run(context: &Context, _: &Check) -> Result<ExitCode, Failure> {
             lines.record("finding", finding)?;
         }
     } else {
-        context.print(&table(&findings, true, context.out));
+        Context::print(&table(&findings, true, context.out));
     }
     Ok(if Verdict::of(&findings).level() == Level::Down { ExitCode::from(5) } else { ExitCode::SUCCESS })
 }

@@ -81,7 +81,7 @@ impl Context {
     }
 
     /// Runs an asynchronous verb to its end, or to a signal.
-    pub(crate) fn block_on<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             tokio::select! {
@@ -108,7 +108,7 @@ impl Context {
     }
 
     /// Writes to standard output. A reader that went away ends the output, not the work.
-    pub(crate) fn print(&self, text: &str) {
+    pub(crate) fn print(text: &str) {
         let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
@@ -145,11 +145,11 @@ impl Context {
         for hint in &failure.hints {
             Self::note(&format!("{} {hint}", style.good("hint:")));
         }
-        if self.json {
-            if let Ok(mut lines) = Self::json_lines("error") {
-                let record = serde_json::json!({"exit": failure.code, "message": failure.message, "hints": failure.hints, "findings": failure.findings});
-                let _ = lines.record("error", &record);
-            }
+        if self.json
+            && let Ok(mut lines) = Self::json_lines("error")
+        {
+            let record = serde_json::json!({"exit": failure.code, "message": failure.message, "hints": failure.hints, "findings": failure.findings});
+            let _ = lines.record("error", &record);
         }
         ExitCode::from(failure.code)
     }

@@ -17,9 +17,9 @@ pub(crate) struct Explain {
 const EXIT_CODES: &str = include_str!("../../docs/exit-codes.md");
 
 /// Explains a code.
-pub(crate) fn run(context: &Context, verb: &Explain) -> Result<ExitCode, Failure> {
+pub(crate) fn run(verb: &Explain) -> Result<ExitCode, Failure> {
     if verb.code == "exit-codes" {
-        context.print(EXIT_CODES);
+        Context::print(EXIT_CODES);
         return Ok(ExitCode::SUCCESS);
     }
     let known = Code::parse(&verb.code).and_then(Code::explain);
@@ -29,6 +29,6 @@ pub(crate) fn run(context: &Context, verb: &Explain) -> Result<ExitCode, Failure
             "codes look like Q0101; `quorate explain exit-codes` explains exit codes",
         ));
     };
-    context.print(&format!("{}: {title}\n\n{text}\n", verb.code));
+    Context::print(&format!("{}: {title}\n\n{text}\n", verb.code));
     Ok(ExitCode::SUCCESS)
 }

@@ -40,7 +40,7 @@ impl From<ApplyError> for Failure {
         Self {
             code: error.exit_code(),
             message: error.to_string(),
-            detail: error.detail().filter(|detail| !detail.is_empty()).map(str::to_owned),
+            detail: error.detail().filter(|detail| !detail.is_empty()),
             findings,
             hints: error.hints(),
         }

@@ -24,23 +24,23 @@ pub(crate) struct Man {
 }
 
 /// Prints the inventory's JSON Schema.
-pub(crate) fn schema(context: &Context) -> Result<ExitCode, Failure> {
+pub(crate) fn schema() -> Result<ExitCode, Failure> {
     let text = serde_json::to_string_pretty(&quorate::inventory::json_schema())
         .map_err(|error| Failure::bug(error.to_string()))?;
-    context.print(&format!("{text}\n"));
+    Context::print(&format!("{text}\n"));
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints shell completions.
-pub(crate) fn completions(context: &Context, verb: &Completions) -> Result<ExitCode, Failure> {
+pub(crate) fn completions(verb: &Completions) -> ExitCode {
     let mut text = Vec::new();
     clap_complete::generate(verb.shell, &mut super::Cli::command(), "quorate", &mut text);
-    context.print(&String::from_utf8_lossy(&text));
-    Ok(ExitCode::SUCCESS)
+    Context::print(&String::from_utf8_lossy(&text));
+    ExitCode::SUCCESS
 }
 
 /// Writes a manual page per verb.
-pub(crate) fn man(_: &Context, verb: &Man) -> Result<ExitCode, Failure> {
+pub(crate) fn man(verb: &Man) -> Result<ExitCode, Failure> {
     std::fs::create_dir_all(&verb.output)
         .and_then(|()| clap_mangen::generate_to(super::Cli::command(), &verb.output))
         .map_err(|error| {

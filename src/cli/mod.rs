@@ -112,14 +112,14 @@ pub(crate) fn main() -> ExitCode {
     let context = Context::new(cli.global);
     let result = match cli.command {
         Command::Init(verb) => init::run(&context, &verb),
-        Command::Schema => generate::schema(&context),
+        Command::Schema => generate::schema(),
         Command::Render(verb) => render::run(&context, &verb),
         Command::Check(verb) => check::run(&context, &verb),
         Command::Apply(verb) => apply::run(&context, &verb),
         Command::Verify(verb) => verify::run(&context, &verb),
-        Command::Explain(verb) => explain::run(&context, &verb),
-        Command::Completions(verb) => generate::completions(&context, &verb),
-        Command::Man(verb) => generate::man(&context, &verb),
+        Command::Explain(verb) => explain::run(&verb),
+        Command::Completions(verb) => Ok(generate::completions(&verb)),
+        Command::Man(verb) => generate::man(&verb),
         Command::Lab(verb) => lab::run(verb, "inventory.secrets.yml", &init::secrets).map_err(Failure::from),
     };
     match result {

@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, verb: &Verify) -> Result<ExitCode, Failure>
     let setting =
         Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
     let until = Instant::now() + Duration::from_secs(verb.wait.unwrap_or(0));
-    let findings = context.block_on(async {
+    let findings = Context::block_on(async {
         loop {
             // A new connection each time: a host that was down may be back.
             let findings = apply::verify_now(&setting).await?;
@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, verb: &Verify) -> Result<ExitCode, Failure>
         let result = serde_json::json!({"level": verdict.level(), "ok": verdict.ok, "degraded": verdict.degraded, "down": verdict.down});
         lines.record("result", &result)?;
     } else {
-        context.print(&table(&findings, true, context.out));
+        Context::print(&table(&findings, true, context.out));
     }
     Ok(exit(&findings))
 }

@@ -29,7 +29,7 @@ pub enum RenderError {
         node: NodeName,
     },
     /// A secret is missing.
-    #[error("the secret {key} is not known; `quorate secrets create` makes those that are missing")]
+    #[error("the secret {key} is not known; write it into the secrets file (`quorate init` makes a new one)")]
     SecretMissing {
         /// Its key in the secrets file.
         key: String,

@@ -140,7 +140,7 @@ fn shown_key(said: &str) -> String {
     fingerprint.filter(|text| text.starts_with("SHA256:")).unwrap_or_else(|| "another key".to_owned())
 }
 
-/// Where the key stands that the host should have shown: "Offending ED25519 key in FILE:LINE".
+/// Where the key stands that the host should have shown: `Offending ED25519 key in FILE:LINE`.
 fn pinned_key(said: &str, host: &str) -> String {
     let place = said.lines().find_map(|line| line.trim().strip_prefix("Offending ")?.split_once(" key in "));
     match place {

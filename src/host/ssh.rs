@@ -171,11 +171,10 @@ impl SshTransport {
         if let Some(output) = framed.answer(&stdout, stderr.clone()) {
             return Ok(output);
         }
-        if !framed.began(&stdout) {
-            if let Some(error) = kept_out(&self.host, status.as_ref().ok().and_then(ExitStatus::code), &stdout, &stderr)
-            {
-                return Err(error);
-            }
+        if !framed.began(&stdout)
+            && let Some(error) = kept_out(&self.host, status.as_ref().ok().and_then(ExitStatus::code), &stdout, &stderr)
+        {
+            return Err(error);
         }
         match status {
             Ok(status) if status.code() == Some(124) => Err(timed_out()),

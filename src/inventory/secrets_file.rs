@@ -16,7 +16,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 pub fn new_secrets_file(names: &[SecretName]) -> Result<String, SecretError> {
     let mut text = String::from(
         "# Secrets of a cluster, read by quorate: mode 0600, never committed.\n\
-         # One in a line. To change one on a running cluster, use `quorate secrets rotate`.\n",
+         # One in a line. A changed line is not yet taken over by a running cluster.\n",
     );
     for name in names {
         text.push_str(&name.key());

@@ -127,12 +127,15 @@ fn lacking(wanted: &DesiredNode, node: &ObservedNode) -> NodePlan {
     };
     let unread = |service: &Service| {
         let unit = state(&service.unit);
-        let loaded = unit.started.max(unit.reloaded);
+        // A reload reads only what a reload can; a new unit file or environment waits for a new process.
+        let loaded = |file: &File| {
+            if file.activation > Activation::Reload { unit.started } else { unit.started.max(unit.reloaded) }
+        };
         wanted
             .files
             .iter()
             .filter(|file| file.component == service.component)
-            .filter(|file| node.entries.get(&file.path).is_some_and(|entry| entry.modified > loaded))
+            .filter(|file| node.entries.get(&file.path).is_some_and(|entry| entry.modified > loaded(file)))
             .map(|file| file.activation)
             .chain(written(service.component))
             .max()

@@ -41,7 +41,7 @@ impl Preflight<'_> {
             let Some((survey, _)) = self.surveys.get(&node.name) else { continue };
             findings.push(self.system(node, survey));
             findings.push(self.interface(node, survey));
-            findings.push(self.address(node, survey));
+            findings.push(Self::address(node, survey));
             findings.push(Self::disk(node, survey));
             findings.push(Self::sync_write(node, survey));
             findings.push(self.ports(node, survey));
@@ -120,7 +120,7 @@ impl Preflight<'_> {
         }
     }
 
-    fn address(&self, node: &Node, survey: &Survey) -> Finding {
+    fn address(node: &Node, survey: &Survey) -> Finding {
         if survey.addresses.iter().any(|(_, address, _)| *address == node.address) {
             return Finding::ok("net.address", &node.name, format!("has {}", node.address));
         }
@@ -280,6 +280,17 @@ impl Preflight<'_> {
             } else {
                 Finding::ok(id, &node.name, format!("no foreign data of {what}"))
             });
+        }
+        // A voter without its data, in a cluster that has data: started again as it is, it would be a stranger to the others.
+        let serves = self
+            .nodes
+            .iter()
+            .any(|(name, node)| self.data.get(name).is_some_and(|folders| node.data.contains(&folders.postgresql)));
+        if ours && serves && !seen.data.contains(&folders.etcd) {
+            findings.push(
+                Finding::down("data.lost", &node.name, format!("{} is empty, though the cluster exists: this voter lost its data", folders.etcd))
+                    .remedy("on another node: `etcdctl member remove ID`, then `etcdctl member add` with its peer address; this version does not replace members"),
+            );
         }
         let foreign: Vec<&str> = seen
             .units

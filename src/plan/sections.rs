@@ -24,9 +24,11 @@ pub(super) fn parse(answer: &[u8]) -> Option<BTreeMap<String, Section>> {
         let head = std::str::from_utf8(rest.get(..end)?).ok()?;
         let mut words = head.strip_prefix('=')?.split(' ');
         let (name, code, length) = (words.next()?, words.next()?.parse().ok()?, words.next()?.parse::<usize>().ok()?);
-        let body = rest.get(end + 1..end + 1 + length)?;
+        // The length is the host's word: it may be any number.
+        let (from, to) = (end + 1, (end + 1).checked_add(length)?);
+        let body = rest.get(from..to)?;
         sections.insert(name.to_owned(), Section { code, text: String::from_utf8_lossy(body).into_owned() });
-        rest = rest.get(end + 2 + length..)?;
+        rest = rest.get(to + 1..)?;
     }
     Some(sections)
 }

@@ -60,6 +60,8 @@ pub struct Survey {
     pub foreign_vrrp: Option<Vec<u8>>,
     /// Whether systemd runs the host.
     pub systemd: bool,
+    /// The package archive that the host's own sources name, if it is one of Debian's kind.
+    pub archive: Option<String>,
 }
 
 impl Survey {
@@ -82,6 +84,7 @@ impl Survey {
             vip_answer: text("vip_answer").lines().find_map(answering),
             foreign_vrrp: sections.get("vrrp").and_then(vrrp),
             systemd: text("systemd") == "yes",
+            archive: Some(text("archive").trim().to_owned()).filter(|url| url.starts_with("http")),
         })
     }
 
@@ -158,7 +161,8 @@ fn os(release: &BTreeMap<String, String>) -> Option<Os> {
 
 /// `MemTotal`, or the control group's limit where that is lower.
 fn memory(total: &str, limit: &str) -> u64 {
-    let total = total.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) * 1024;
+    let total = total.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    let total = total.saturating_mul(1024);
     limit.parse().map_or(total, |limit: u64| limit.min(total))
 }
 
@@ -181,7 +185,7 @@ fn listener(line: &str) -> Option<Listener> {
 /// `/var/lib 12345678`: kibibytes.
 fn free(line: &str) -> Option<(String, u64)> {
     let (folder, kibibytes) = line.rsplit_once(' ')?;
-    Some((folder.to_owned(), kibibytes.parse::<u64>().ok()? * 1024))
+    Some((folder.to_owned(), kibibytes.parse::<u64>().ok()?.saturating_mul(1024)))
 }
 
 /// A line of `ip neigh` with a hardware address in it.

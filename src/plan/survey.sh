@@ -47,6 +47,12 @@ sync_write() {
 }
 free() { for folder in /var/lib /opt /var/tmp /var/log; do df -Pk "$folder" | awk -v f="$folder" 'NR == 2 {print f, $4}'; done; }
 running() { if [ -d /run/systemd/system ]; then echo yes; else echo no; fi; }
+archive() {
+    # The first archive of apt's own sources, in either form: it serves upstream's source archives and Debian's patches too.
+    cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list |
+        sed -n -e 's/^URIs:[[:space:]]*\(http[^[:space:]]*\).*/\1/p' -e 's/^deb[[:space:]]\([^]]*\][[:space:]]*\)\{0,1\}\(http[^[:space:]]*\).*/\2/p' |
+        grep -v security | head -n 1
+}
 section clock date +%s.%N
 section os cat /etc/os-release
 section machine uname -m
@@ -56,6 +62,7 @@ section cpus nproc
 section addresses ip -o -4 addr show
 section listeners ss -Hltnp
 section free free
+section archive archive
 section systemd running
 if [ ! -e /etc/keepalived/keepalived.conf ]; then
     # The three looks that take time, at the same time.

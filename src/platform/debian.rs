@@ -14,7 +14,8 @@ pub(super) struct Release {
     packaged_patroni: Option<Version>,
     packaged_keepalived: Version,
     haproxy_runtime: &'static [&'static str],
-    etcd_build: &'static [&'static str],
+    /// What etcd's source imports.
+    etcd_imports: &'static [&'static str],
     keepalived_runtime: &'static [&'static str],
     systemd: u16,
 }
@@ -29,7 +30,7 @@ static BULLSEYE: Release = Release {
     packaged_patroni: None,
     packaged_keepalived: Version::new(2, 1, 5),
     haproxy_runtime: &["libssl1.1", "libpcre2-8-0", "libpcre2-posix2", "libcrypt1", "libsystemd0"],
-    etcd_build: debian_go::BULLSEYE,
+    etcd_imports: debian_go::BULLSEYE,
     keepalived_runtime: &["libssl1.1", "libsystemd0"],
     systemd: 247,
 };
@@ -43,7 +44,7 @@ static BOOKWORM: Release = Release {
     packaged_patroni: Some(Version::new(3, 0, 2)),
     packaged_keepalived: Version::new(2, 2, 7),
     haproxy_runtime: &["libssl3", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
-    etcd_build: debian_go::BOOKWORM,
+    etcd_imports: debian_go::BOOKWORM,
     keepalived_runtime: &["libssl3", "libsystemd0"],
     systemd: 252,
 };
@@ -57,7 +58,7 @@ static TRIXIE: Release = Release {
     packaged_patroni: Some(Version::new(4, 0, 7)),
     packaged_keepalived: Version::new(2, 3, 3),
     haproxy_runtime: &["libssl3t64", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
-    etcd_build: debian_go::TRIXIE,
+    etcd_imports: debian_go::TRIXIE,
     keepalived_runtime: &["libssl3t64", "libsystemd0"],
     systemd: 257,
 };
@@ -139,7 +140,8 @@ impl Platform for Release {
     fn daemon_packages(&self, daemon: Daemon) -> &'static [&'static str] {
         match daemon {
             Daemon::Etcd => &["etcd-server", "etcd-client"],
-            Daemon::Patroni => &["patroni"],
+            // The package is content with any one store's client; without etcd's it knows no etcd.
+            Daemon::Patroni => &["patroni", "python3-etcd"],
             Daemon::Haproxy => &["haproxy"],
             Daemon::Keepalived => &["keepalived"],
         }
@@ -159,13 +161,26 @@ impl Platform for Release {
 
     fn build_packages(&self, daemon: Daemon) -> &'static [&'static str] {
         match daemon {
-            Daemon::Etcd => self.etcd_build,
+            // The last two are for Debian's own patches.
+            Daemon::Etcd => &["golang-go", "patch", "xz-utils"],
             Daemon::Patroni => &["python3-venv", "python3-pip"],
             Daemon::Haproxy => {
                 &["gcc", "make", "libc6-dev", "libssl-dev", "libpcre2-dev", "libsystemd-dev", "libcrypt-dev"]
             }
-            Daemon::Keepalived => &["gcc", "make", "libc6-dev", "libsystemd-dev", "pkg-config"],
+            // Its configure stops without OpenSSL's headers, though nothing of OpenSSL is linked.
+            Daemon::Keepalived => &["gcc", "make", "libc6-dev", "libssl-dev", "libsystemd-dev", "pkg-config"],
         }
+    }
+
+    fn unpacked_packages(&self, daemon: Daemon) -> &'static [&'static str] {
+        match daemon {
+            Daemon::Etcd => self.etcd_imports,
+            Daemon::Patroni | Daemon::Haproxy | Daemon::Keepalived => &[],
+        }
+    }
+
+    fn unpack_script(&self) -> &'static str {
+        include_str!("debian-unpack.sh")
     }
 
     fn package_query(&self) -> &'static str {

@@ -80,6 +80,12 @@ pub trait Platform: std::fmt::Debug + Sync {
     /// Packages that building from source needs, on the one host that builds.
     fn build_packages(&self, daemon: Daemon) -> &'static [&'static str];
 
+    /// Packages whose files a build reads, but that are not installed for it.
+    fn unpacked_packages(&self, daemon: Daemon) -> &'static [&'static str];
+
+    /// A script that unpacks packages: arguments are an account, a folder of that account's, and the packages' names.
+    fn unpack_script(&self) -> &'static str;
+
     /// A shell command that prints those of its arguments that are installed packages.
     fn package_query(&self) -> &'static str;
 

@@ -129,6 +129,14 @@ impl Platform for Release {
         }
     }
 
+    fn unpacked_packages(&self, _: Daemon) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn unpack_script(&self) -> &'static str {
+        ""
+    }
+
     fn package_query(&self) -> &'static str {
         r#"rpm -q --qf '%{NAME}\n' "$@" | grep -v ' is not installed$'"#
     }

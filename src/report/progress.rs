@@ -2,37 +2,59 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::{Style, plain};
 use crate::apply::Event;
 
+/// How long a step may be silent in a log.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// Follows a run. Off a terminal it writes plain lines, each ended, none with an escape byte.
 pub struct Progress<F: Fn(&str)> {
     style: Style,
     live: Option<MultiProgress>,
-    bars: BTreeMap<(String, String), ProgressBar>,
+    running: BTreeMap<(String, String), Running>,
     times: Vec<(String, String, u64)>,
-    phase: &'static str,
-    phases: Vec<(&'static str, std::time::Instant)>,
-    line: F,
+    phases: Vec<(&'static str, Instant)>,
+    print_line: F,
+}
+
+/// A step under way.
+struct Running {
+    began: Instant,
+    told: Instant,
+    bar: Option<ProgressBar>,
 }
 
 impl<F: Fn(&str)> Progress<F> {
-    /// `live` draws spinners on standard error; `line` prints one line there.
-    pub fn new(style: Style, live: bool, line: F) -> Self {
+    /// `live` draws spinners on standard error; `print_line` prints one line there.
+    pub fn new(style: Style, live: bool, print_line: F) -> Self {
         let live = live.then(MultiProgress::new);
-        Self { style, live, bars: BTreeMap::new(), times: Vec::new(), phase: "", phases: Vec::new(), line }
+        Self { style, live, running: BTreeMap::new(), times: Vec::new(), phases: Vec::new(), print_line }
+    }
+
+    /// Says of every long step that it still runs; to be called every few seconds. On a terminal the spinners say it.
+    pub fn heartbeat(&mut self) {
+        if self.live.is_some() {
+            return;
+        }
+        for ((host, step), running) in &mut self.running {
+            if running.told.elapsed() >= HEARTBEAT {
+                running.told = Instant::now();
+                let seconds = running.began.elapsed().as_secs();
+                (self.print_line)(&format!("  ...  {} {} ({seconds} s)", place(host), plain(step)));
+            }
+        }
     }
 
     /// Shows one event.
     pub fn show(&mut self, event: &Event) {
         match event {
             Event::Phase { name } => {
-                self.phase = name;
-                self.phases.push((name, std::time::Instant::now()));
+                self.phases.push((name, Instant::now()));
                 self.print(&self.style.strong(name));
             }
             Event::Started { host, step } => self.started(host, step),
@@ -61,23 +83,22 @@ impl<F: Fn(&str)> Progress<F> {
     }
 
     fn started(&mut self, host: &str, step: &str) {
-        let Some(live) = &self.live else {
-            // Long steps would leave a log silent; their beginning is the heartbeat.
-            (self.line)(&format!("  ...  {} {}", place(host), plain(step)));
-            return;
-        };
-        let bar = live.add(ProgressBar::new_spinner());
-        if let Ok(template) = ProgressStyle::with_template("  {spinner} {prefix} {msg} {elapsed:.dim}") {
-            bar.set_style(template);
-        }
-        bar.set_prefix(place(host));
-        bar.set_message(plain(step));
-        bar.enable_steady_tick(Duration::from_millis(120));
-        self.bars.insert((host.to_owned(), step.to_owned()), bar);
+        let bar = self.live.as_ref().map(|live| {
+            let bar = live.add(ProgressBar::new_spinner());
+            if let Ok(template) = ProgressStyle::with_template("  {spinner} {prefix} {msg} {elapsed:.dim}") {
+                bar.set_style(template);
+            }
+            bar.set_prefix(place(host));
+            bar.set_message(plain(step));
+            bar.enable_steady_tick(Duration::from_millis(120));
+            bar
+        });
+        let now = Instant::now();
+        self.running.insert((host.to_owned(), step.to_owned()), Running { began: now, told: now, bar });
     }
 
     fn ended(&mut self, host: &str, step: &str) {
-        if let Some(bar) = self.bars.remove(&(host.to_owned(), step.to_owned())) {
+        if let Some(bar) = self.running.remove(&(host.to_owned(), step.to_owned())).and_then(|running| running.bar) {
             bar.finish_and_clear();
         }
     }
@@ -85,15 +106,15 @@ impl<F: Fn(&str)> Progress<F> {
     fn print(&self, text: &str) {
         match &self.live {
             // A bar that is drawn must be lifted for the line.
-            Some(live) => live.suspend(|| (self.line)(text)),
-            None => (self.line)(text),
+            Some(live) => live.suspend(|| (self.print_line)(text)),
+            None => (self.print_line)(text),
         }
     }
 
     /// Where the time went: the phases, and the longest steps.
     pub fn times(&self) -> String {
         let mut text = String::new();
-        let ends = self.phases.iter().skip(1).map(|(_, began)| *began).chain([std::time::Instant::now()]);
+        let ends = self.phases.iter().skip(1).map(|(_, began)| *began).chain([Instant::now()]);
         for ((name, began), end) in self.phases.iter().zip(ends) {
             let _ = writeln!(text, "  {:>7.1} s  {name}", end.duration_since(*began).as_secs_f64());
         }

@@ -49,18 +49,20 @@ fn health(cluster: &Cluster, answers: &Answers<'_>) -> Finding {
 }
 
 fn members(cluster: &Cluster, answers: &Answers<'_>) -> Finding {
-    let wanted: BTreeMap<String, String> = cluster
+    let mut wanted: Vec<(String, String)> = cluster
         .nodes
         .iter()
         .map(|node| (node.name.to_string(), format!("http://{}:{}", node.address, cluster.etcd.peer_port)))
         .collect();
+    wanted.sort();
     let mut differing = Vec::new();
     let mut seen = false;
     for (name, probe) in answers {
         let Some(http) = good(&probe.etcd_members) else { continue };
         seen = true;
         let listed = http.body.pointer("/members").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
-        let has: BTreeMap<String, String> = listed
+        // A list, not a map: a member that was added twice under one name must show.
+        let mut has: Vec<(String, String)> = listed
             .iter()
             .map(|member| {
                 let text =
@@ -68,10 +70,12 @@ fn members(cluster: &Cluster, answers: &Answers<'_>) -> Finding {
                 (text("/name"), text("/peerURLs/0"))
             })
             .collect();
+        has.sort();
         if listed.iter().any(|member| member.pointer("/isLearner").and_then(serde_json::Value::as_bool) == Some(true)) {
             differing.push(format!("{name} lists a learner, which has no vote"));
         } else if has != wanted {
-            let names: Vec<&str> = has.keys().map(|key| if key.is_empty() { "(not started)" } else { key }).collect();
+            let shown = |name: &str| if name.is_empty() { "(not started)".to_owned() } else { name.to_owned() };
+            let names: Vec<String> = has.iter().map(|(name, _)| shown(name)).collect();
             differing.push(format!("{name} lists {}", names.join(", ")));
         }
     }
@@ -95,8 +99,10 @@ fn leader(cluster: &Cluster, answers: &Answers<'_>) -> Finding {
     let mut views = BTreeSet::new();
     let mut clusters = BTreeSet::new();
     let mut leads = Vec::new();
+    let mut told = 0;
     for (name, probe) in answers {
         let Some(http) = good(&probe.etcd_status) else { continue };
+        told += 1;
         clusters.insert(http.text("/header/cluster_id"));
         let leader = http.text("/leader");
         if leader != "0" && leader == http.text("/header/member_id") {
@@ -116,7 +122,8 @@ fn leader(cluster: &Cluster, answers: &Answers<'_>) -> Finding {
     match (views.len(), leads.as_slice()) {
         (1, [leader]) => {
             let term = views.first().map(|(_, term)| term.clone()).unwrap_or_default();
-            Finding::ok("etcd.leader", "cluster", format!("{leader} leads, term {term}, agreed by all"))
+            let all = cluster.nodes.len();
+            Finding::ok("etcd.leader", "cluster", format!("{leader} leads, term {term}, agreed by {told} of {all}"))
         }
         (_, []) if answers.values().filter(|probe| healthy(probe)).count() < cluster.quorum() => {
             Finding::down("etcd.leader", "cluster", "no leader: fewer members than the quorum serve").remedy(remedy)
@@ -142,7 +149,8 @@ fn alarms(answers: &Answers<'_>) -> Finding {
         }
     }
     match (seen, raised.is_empty()) {
-        (false, _) => Finding::degraded("etcd.alarms", "cluster", "no member says whether an alarm is raised"),
+        (false, _) => Finding::degraded("etcd.alarms", "cluster", "no member says whether an alarm is raised")
+            .remedy("on the nodes: `systemctl status etcd`"),
         (true, true) => Finding::ok("etcd.alarms", "cluster", "none raised"),
         (true, false) => {
             let names: Vec<String> = raised.into_iter().collect();

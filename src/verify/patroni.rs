@@ -46,15 +46,14 @@ fn leads(member: &Member) -> bool {
     matches!(member.role.as_str(), "leader" | "master" | "primary")
 }
 
+/// The leaders in one view, joined: two of them are never one.
+fn leaders(members: &[Member]) -> String {
+    members.iter().filter(|member| leads(member)).map(|member| member.name.as_str()).collect::<Vec<_>>().join("+")
+}
+
 /// The leader on which every node that answers agrees.
 pub(super) fn leader(cluster: &Cluster, answers: &Answers<'_>) -> Option<NodeName> {
-    let named: BTreeSet<String> = answers
-        .values()
-        .filter_map(|probe| view(probe))
-        .map(|members| {
-            members.iter().find(|member| leads(member)).map_or_else(String::new, |member| member.name.clone())
-        })
-        .collect();
+    let named: BTreeSet<String> = answers.values().filter_map(|probe| view(probe)).map(|view| leaders(&view)).collect();
     match named.len() {
         1 => cluster.nodes.iter().map(|node| node.name.clone()).find(|name| named.contains(name.as_str())),
         _ => None,
@@ -84,9 +83,7 @@ pub(super) fn judge(cluster: &Cluster, dcs: &Value, answers: &Answers<'_>, scope
 
 fn one_leader(cluster: &Cluster, answers: &Answers<'_>, views: &BTreeMap<&NodeName, Vec<Member>>) -> Finding {
     let named: BTreeMap<String, Vec<&NodeName>> = views.iter().fold(BTreeMap::new(), |mut named, (by, members)| {
-        let leaders: Vec<&str> =
-            members.iter().filter(|member| leads(member)).map(|member| member.name.as_str()).collect();
-        named.entry(leaders.join("+")).or_insert_with(Vec::new).push(*by);
+        named.entry(leaders(members)).or_insert_with(Vec::new).push(*by);
         named
     });
     let remedy =
@@ -162,21 +159,30 @@ fn replicas(cluster: &Cluster, members: &[Member]) -> Finding {
     }
 }
 
+/// A member that is stopped has no timeline to tell; that it is stopped is another finding.
 fn timelines(members: &[Member]) -> Finding {
-    let leader = members.iter().find(|member| leads(member)).and_then(|member| member.timeline);
-    let all: BTreeSet<Option<i64>> = members.iter().map(|member| member.timeline).collect();
-    if let (Some(timeline), 1) = (leader, all.len()) {
-        Finding::ok("patroni.timeline", "cluster", format!("all members on timeline {timeline}"))
-    } else {
-        let shown = |timeline: Option<i64>| timeline.map_or_else(|| "unknown".to_owned(), |number| number.to_string());
-        let told: Vec<String> = members
-            .iter()
-            .map(|member| format!("{} on {} ({})", member.name, shown(member.timeline), member.role))
-            .collect();
-        Finding::degraded("patroni.timeline", "cluster", format!("timelines differ: {}", told.join(", "))).remedy(
-            "the member on the older timeline does not follow the leader, even if it says running with lag 0: \
-             `patronictl -c /etc/patroni/patroni.yml reinit CLUSTER MEMBER`",
-        )
+    let told: Vec<(&Member, i64)> = members.iter().filter_map(|member| Some((member, member.timeline?))).collect();
+    let different: BTreeSet<i64> = told.iter().map(|(_, timeline)| *timeline).collect();
+    let silent: Vec<&str> =
+        members.iter().filter(|member| member.timeline.is_none()).map(|member| member.name.as_str()).collect();
+    match different.first() {
+        Some(timeline) if different.len() == 1 && silent.is_empty() => {
+            Finding::ok("patroni.timeline", "cluster", format!("all members on timeline {timeline}"))
+        }
+        Some(timeline) if different.len() == 1 => {
+            let text = format!("timeline {timeline}; no word from {}", silent.join(", "));
+            Finding::degraded("patroni.timeline", "cluster", text)
+        }
+        _ => {
+            let told: Vec<String> = told
+                .iter()
+                .map(|(member, timeline)| format!("{} on {timeline} ({})", member.name, member.role))
+                .collect();
+            Finding::degraded("patroni.timeline", "cluster", format!("timelines differ: {}", told.join(", "))).remedy(
+                "the member on the older timeline does not follow the leader, even if it says running with lag 0: \
+                 `patronictl -c /etc/patroni/patroni.yml reinit CLUSTER MEMBER`",
+            )
+        }
     }
 }
 
@@ -188,7 +194,7 @@ fn sync(cluster: &Cluster, members: &[Member]) -> Finding {
     let wanted = usize::try_from(cluster.patroni.synchronous_node_count).unwrap_or(usize::MAX);
     match cluster.durability {
         Durability::Async => {
-            let synchronous = names("sync_standby");
+            let synchronous = [names("sync_standby"), names("quorum_standby")].concat();
             if synchronous.is_empty() {
                 Finding::ok("patroni.sync", "cluster", "asynchronous, as the inventory wants")
             } else {
@@ -246,19 +252,36 @@ fn pending(members: &[Member]) -> Finding {
     }
 }
 
+/// What each node's Patroni says of itself; one that answers always tells a state.
+fn own_words<'a>(answers: &Answers<'a>) -> BTreeMap<&'a str, &'a Value> {
+    let own = |probe: &'a Probe| {
+        probe.patroni.ok().map(|http| &http.body).filter(|body| body.get("state").is_some_and(Value::is_string))
+    };
+    answers.iter().filter_map(|(name, probe)| Some((name.as_str(), own(probe)?))).collect()
+}
+
 fn system(answers: &Answers<'_>) -> Finding {
-    let ids: BTreeMap<String, Vec<&str>> = answers.iter().fold(BTreeMap::new(), |mut ids, (name, probe)| {
-        if let Some(http) = probe.patroni.ok() {
-            ids.entry(http.text("/database_system_identifier")).or_insert_with(Vec::new).push(name.as_str());
+    let mut ids: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut without = Vec::new();
+    for (name, body) in own_words(answers) {
+        match body.get("database_system_identifier").and_then(Value::as_str) {
+            Some(id) => ids.entry(id).or_default().push(name),
+            None => without.push(name),
         }
-        ids
-    });
+    }
     let told: Vec<String> = ids.iter().map(|(id, names)| format!("{id} on {}", names.join(", "))).collect();
     match ids.len() {
-        0 => Finding::down("patroni.system", "cluster", "no member tells its system id"),
-        1 if !ids.contains_key("0") => {
+        0 => Finding::down("patroni.system", "cluster", "no member tells its system id")
+            .remedy("on the nodes: `systemctl status patroni`"),
+        1 if without.is_empty() => {
             Finding::ok("patroni.system", "cluster", format!("one system id, {}", told.join("")))
         }
+        1 => Finding::degraded(
+            "patroni.system",
+            "cluster",
+            format!("{}; {} tells none: it has no database yet", told.join(""), without.join(", ")),
+        )
+        .remedy("on that node: `journalctl -u patroni -n 50`"),
         _ => Finding::degraded(
             "patroni.system",
             "cluster",
@@ -269,21 +292,25 @@ fn system(answers: &Answers<'_>) -> Finding {
 }
 
 fn flags(answers: &Answers<'_>) -> Finding {
+    let told = own_words(answers);
     let mut raised = Vec::new();
-    for (name, probe) in answers {
-        let Some(http) = probe.patroni.ok() else { continue };
+    for (name, body) in &told {
         for (field, text) in [
             ("pause", "is paused: no failover happens"),
             ("cluster_unlocked", "sees no leader's lock"),
             ("failsafe_mode_is_active", "runs in failsafe mode: the DCS is lost"),
         ] {
-            if http.body.get(field).and_then(Value::as_bool) == Some(true) {
+            if body.get(field).and_then(Value::as_bool) == Some(true) {
                 raised.push(format!("{name} {text}"));
             }
         }
     }
-    if raised.is_empty() {
-        Finding::ok("patroni.flags", "cluster", "not paused, locked, no failsafe")
+    if told.is_empty() {
+        Finding::degraded("patroni.flags", "cluster", "no member says whether it is paused or in failsafe mode")
+            .remedy("on the nodes: `systemctl status patroni`")
+    } else if raised.is_empty() {
+        let names: Vec<&str> = told.into_keys().collect();
+        Finding::ok("patroni.flags", "cluster", format!("not paused, locked, no failsafe, say {}", names.join(", ")))
     } else {
         Finding::degraded("patroni.flags", "cluster", raised.join("; "))
             .remedy("`patronictl -c /etc/patroni/patroni.yml resume` ends a pause")
@@ -292,7 +319,7 @@ fn flags(answers: &Answers<'_>) -> Finding {
 
 fn settings(wanted: &Value, answers: &Answers<'_>) -> Finding {
     if wanted.is_null() {
-        return Finding::ok(
+        return Finding::degraded(
             "patroni.settings",
             "cluster",
             "not compared: they depend on a host that could not be asked",
@@ -308,7 +335,7 @@ fn settings(wanted: &Value, answers: &Answers<'_>) -> Finding {
         Finding::ok("patroni.settings", "cluster", "the settings in the DCS are those of the inventory")
     } else {
         Finding::degraded("patroni.settings", "cluster", format!("not as in the inventory: {}", differing.join(", ")))
-            .remedy("`quorate diff` shows both sides")
+            .remedy("on a node: `patronictl -c /etc/patroni/patroni.yml show-config`; `quorate render` writes what the inventory wants to dcs.json")
     }
 }
 

@@ -59,10 +59,25 @@ pub(super) fn vip(cluster: &Cluster, answers: &Answers<'_>) -> Vec<Finding> {
     let address = cluster.vip.address;
     let holders: Vec<&str> =
         answers.iter().filter(|(_, probe)| probe.vip.ok() == Some(&true)).map(|(name, _)| name.as_str()).collect();
+    // Who can't say may hold it too, or alone.
+    let says = |name: &NodeName| answers.get(name).is_some_and(|probe| probe.vip.ok().is_some());
+    let unknown: Vec<&str> =
+        cluster.nodes.iter().map(|node| &node.name).filter(|name| !says(name)).map(NodeName::as_str).collect();
+    let ask = "on the nodes: `systemctl status keepalived`; it holds the VIP only where HAProxy runs";
     vec![match holders.as_slice() {
-        [holder] => Finding::ok("vip.holder", holder, format!("{address} is on {holder} alone")),
-        [] => Finding::down("vip.holder", "cluster", format!("no node holds {address}"))
-            .remedy("on the nodes: `systemctl status keepalived`; it holds the VIP only where HAProxy runs"),
+        [holder] if unknown.is_empty() => Finding::ok("vip.holder", holder, format!("{address} is on {holder} alone")),
+        [holder] => {
+            let text =
+                format!("{address} is on {holder}; {} could not be asked and may hold it too", unknown.join(", "));
+            Finding::degraded("vip.holder", holder, text).remedy("bring that host back, or see to it that it is off")
+        }
+        [] if unknown.is_empty() => {
+            Finding::down("vip.holder", "cluster", format!("no node holds {address}")).remedy(ask)
+        }
+        [] => {
+            let text = format!("nobody says it holds {address}; {} could not be asked", unknown.join(", "));
+            Finding::degraded("vip.holder", "cluster", text).remedy(ask)
+        }
         many => Finding::down("vip.holder", "cluster", format!("{address} is on {} at once", many.join(" and ")))
             .remedy(
                 "the nodes do not hear each other's VRRP adverts (IP protocol 112): look at the firewall between them",
@@ -71,7 +86,10 @@ pub(super) fn vip(cluster: &Cluster, answers: &Answers<'_>) -> Vec<Finding> {
 }
 
 pub(super) fn sql(cluster: &Cluster, answers: &Answers<'_>, leader: Option<&NodeName>) -> Vec<Finding> {
-    let Some(told) = answers.values().find_map(|probe| probe.sql.as_ref()) else { return Vec::new() };
+    let Some(told) = answers.values().find_map(|probe| probe.sql.as_ref()) else {
+        let text = "not tried: the host that was to write through the VIP gave no answer";
+        return vec![Finding::degraded("sql.write", "cluster", text).remedy("mend what is named above and ask again")];
+    };
     let address_of = |name: &NodeName| cluster.node(name).map(|node| node.address.to_string());
     let name_of = |address: &str| {
         let node = cluster.nodes.iter().find(|node| node.address.to_string() == address);
@@ -136,10 +154,12 @@ pub(super) fn sql(cluster: &Cluster, answers: &Answers<'_>, leader: Option<&Node
 
 pub(super) fn units(answers: &Answers<'_>) -> Vec<Finding> {
     let mut wrong = Vec::new();
+    let mut told = Vec::new();
     for (name, probe) in answers {
         match &probe.units {
             Told::Error(error) => wrong.push(format!("{name}: {error}")),
             Told::Ok(units) => {
+                told.push(name.as_str());
                 for (unit, state) in units {
                     if state.active != "active" {
                         wrong.push(format!("{unit} on {name} is {}", state.active));
@@ -150,8 +170,11 @@ pub(super) fn units(answers: &Answers<'_>) -> Vec<Finding> {
             }
         }
     }
-    vec![if wrong.is_empty() {
-        Finding::ok("units", "cluster", "all services run and start at boot")
+    vec![if told.is_empty() && wrong.is_empty() {
+        Finding::degraded("units", "cluster", "no host says which services run")
+    } else if wrong.is_empty() {
+        let text = format!("all services run and start at boot on {}", told.join(", "));
+        Finding::ok("units", "cluster", text)
     } else {
         Finding::degraded("units", "cluster", wrong.join("; "))
             .remedy("`systemctl status UNIT` on the node says why; `systemctl enable UNIT` for the boot")

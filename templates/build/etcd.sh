@@ -8,11 +8,13 @@
 # OUT      bin/etcd bin/etcdctl [bin/etcdutl], the same bytes for the same inputs and the same Go
 # PATCHES  optional, also checked by the caller: one .patch/.diff file, or a Debian packaging archive (*.debian.tar.xz) whose
 #          debian/patches/series is applied. 3.5.16 needs it on Debian 13: the distribution has only grpc-gateway v2 and
-#          go-grpc-middleware v2, while upstream's source calls v1. 3.4.23 needs it on Debian 12 (gRPC 1.38 API).
+#          go-grpc-middleware v2, while upstream's source calls v1. 3.4.23 needs it on Debian 12 (newer gRPC) and must not
+#          have it on Debian 11.
 #
 # Where the Go modules come from, first that fits:
 #   vendor/ in the archive (upstream 3.4.13 to 3.4.18 carry it)      module mode, -mod=vendor
-#   $QUORATE_GOCODE, or else /usr/share/gocode (golang-*-dev packages)  GOPATH mode: no go.sum, no proxy, no version lookup
+#   usr/share/gocode below $QUORATE_UNPACKED, or else of this host (golang-*-dev packages)
+#                                                                     GOPATH mode: no go.sum, no proxy, no version lookup
 # Upstream's own module proxy is never asked: GOPROXY=off makes a forgotten module an error instead of a download.
 set -eu
 umask 022
@@ -85,9 +87,17 @@ unset GOROOT GOOS GOARCH GOBIN
 if [ -f "$tree/vendor/modules.txt" ]; then
     export GO111MODULE=on GOFLAGS=-mod=vendor GOPATH="$work/gopath"
 else
-    gocode=${QUORATE_GOCODE:-/usr/share/gocode}
+    gocode=${QUORATE_UNPACKED:-}/usr/share/gocode
+    [ -d "$gocode/src" ] || gocode=/usr/share/gocode
     [ -d "$gocode/src" ] || die "no Go packages below $gocode/src (golang-*-dev)"
     export GO111MODULE=off GOFLAGS='' GOPATH="$work/gopath:$gocode"
+    # Debian 11 has this library only under the name that it had before its project moved; 3.2.0 and the first version under
+    # the new name have the same interface. Used by etcd only for --auth-token=jwt.
+    jwt=src/github.com/golang-jwt/jwt old=$gocode/src/github.com/dgrijalva/jwt-go
+    if [ ! -e "$gocode/$jwt" ] && [ -d "$old" ]; then
+        mkdir -p "$work/gopath/${jwt%/*}"
+        ln -s "$old" "$work/gopath/$jwt"
+    fi
 fi
 
 cd "$tree"
@@ -104,7 +114,7 @@ sha=$({ gzip -dc "$src" 2>/dev/null || true; } | head -c 4096 | tr '\0' '\n' | s
 flags="-s -w"
 [ -z "$sha" ] || flags="$flags -X go.etcd.io/etcd/$pkg.GitSHA=$sha"
 
-echo "compile etcd $version with $("$go" env GOVERSION 2>/dev/null || "$go" version) on $(nproc) cores"
+echo "compile etcd $version with $("$go" version | cut -d ' ' -f 3) on $(nproc) cores"
 start=$(date +%s)
 # One command for all mains: packages that they share compile once and the links overlap.
 # shellcheck disable=SC2086 # a list of words without blanks in them

@@ -81,13 +81,13 @@ echo "compiled in $(($(date +%s) - start)) s"
 ./haproxy -vv >"$work/vv" 2>>"$log" || failed "haproxy -vv"
 cat "$work/vv" >>"$log"
 grep -Eq "^HA-?Proxy version $(printf %s "$version" | sed 's/\./\\./g')[- ]" "$work/vv" || failed "version check (want $version)"
-grep -q '^Built with OpenSSL version' "$work/vv" || failed "check for OpenSSL"
+grep -Eq '^Built with (OpenSSL|SSL library) version *: *OpenSSL' "$work/vv" || failed "check for OpenSSL"
 grep -Eq '[+]PCRE2( |$)' "$work/vv" || failed "check for PCRE2"
 [ "$systemd" = builtin ] || grep -Eq '[+]SYSTEMD( |$)' "$work/vv" || failed "check for systemd support"
 
 strip -o "$work/stage/sbin/haproxy" haproxy >>"$log" 2>&1 || failed "strip"
 "$work/stage/sbin/haproxy" -v >>"$log" 2>&1 || failed "haproxy -v after strip"
-echo "built sbin/haproxy: $(sed -n 's/^Running on OpenSSL version : //p' "$work/vv")"
+echo "built sbin/haproxy: $(sed -n -E 's/^Running on (OpenSSL|SSL library) version *: *//p' "$work/vv")"
 
 # Sorted names, no owner, no time, no umask: equal inputs give equal bytes. Moved into place whole.
 tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX -cf "$work/out.tar" -C "$work/stage" sbin || die "tar failed"

@@ -64,6 +64,7 @@ impl Lab {
     }
 
     /// The binary, with any arguments.
+    #[allow(clippy::unused_self, reason = "reads as what it is: this lab's tool")]
     pub(crate) fn quorate(&self, args: &[&str]) -> Run {
         Run::of(Command::new(env!("CARGO_BIN_EXE_quorate")).args(args))
     }

@@ -2,6 +2,15 @@
 //!
 //! Each file is one lab of its own name, so that what one leaves behind can't help another.
 
+#![allow(
+    clippy::expect_used,
+    clippy::format_collect,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking, and says on standard error what takes long"
+)]
+
 mod faults;
 mod harness;
 mod install;

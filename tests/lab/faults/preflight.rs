@@ -46,9 +46,9 @@ fn what_is_there_already(bench: &Bench) {
     let variant = bench.variant("there");
     bench.root(
         "db01",
-        r#"systemd-run -q --unit=squatter perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
+        r"systemd-run -q --unit=squatter perl -MSocket -e 'socket(my $s, PF_INET, SOCK_STREAM, 0); setsockopt($s, SOL_SOCKET, SO_REUSEADDR, 1);
              bind($s, sockaddr_in(5432, INADDR_ANY)) or die; listen($s, 1); sleep'
-           for n in $(seq 100); do ss -Hltn | grep -q :5432 && break; sleep 0.05; done"#,
+           for n in $(seq 100); do ss -Hltn | grep -q :5432 && break; sleep 0.05; done",
     );
     bench.root("db02", "mkdir -p /var/lib/postgresql/17/lab && echo 17 >/var/lib/postgresql/17/lab/PG_VERSION");
     bench.root("db03", "mkdir -p /var/lib/etcd/data/member/wal && echo x >/var/lib/etcd/data/member/wal/0.wal");
