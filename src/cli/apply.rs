@@ -18,7 +18,9 @@ pub(crate) fn run(context: &Context, _: &Apply) -> Result<ExitCode, Failure> {
     let cluster = context.cluster()?;
     let (secrets, templates) = (Context::secrets(&cluster)?, context.templates()?);
     let (catalogue, store) = (Context::catalogue()?, Context::store()?);
-    let mut lines = if context.json { Some(Context::json_lines("apply")?) } else { None };
+    if context.json {
+        drop(context.json_lines("apply")?);
+    }
     let setting =
         Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
     let mut progress = Progress::new(context.err, context.live, Context::note);
@@ -36,7 +38,7 @@ pub(crate) fn run(context: &Context, _: &Apply) -> Result<ExitCode, Failure> {
                 tokio::select! {
                     event = received.recv() => {
                         let Some(event) = event else { break };
-                        if let Some(lines) = &mut lines {
+                        if context.json && let Ok(mut lines) = context.json_lines("apply") {
                             let _ = lines.tagged(&event);
                         }
                         progress.show(&event);

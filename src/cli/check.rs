@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, _: &Check) -> Result<ExitCode, Failure> {
         Ok(findings?)
     })?;
     if context.json {
-        let mut lines = Context::json_lines("check")?;
+        let mut lines = context.json_lines("check")?;
         for finding in &findings {
             lines.record("finding", finding)?;
         }

@@ -1,5 +1,6 @@
 //! What every verb works with: global settings, the two streams, the files named on the command line.
 
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ pub(crate) struct Context {
     pub(crate) out: Style,
     pub(crate) err: Style,
     pub(crate) live: bool,
+    lines: RefCell<Option<JsonLines<Patient>>>,
 }
 
 impl Context {
@@ -39,6 +41,7 @@ impl Context {
             err,
             // Live lines move the cursor: a terminal that can't be coloured is not asked to.
             live: terminal && var("TERM").is_some_and(|term| term != "dumb") && var("CI").is_none(),
+            lines: RefCell::new(None),
         }
     }
 
@@ -118,9 +121,12 @@ impl Context {
         let _ = writeln!(std::io::stderr().lock(), "{text}");
     }
 
-    /// Begins JSON lines on standard output.
-    pub(crate) fn json_lines(command: &str) -> Result<JsonLines<Patient>, Failure> {
-        Ok(JsonLines::begin(Patient::new(), command)?)
+    /// The JSON lines on standard output; the first call begins them.
+    pub(crate) fn json_lines(&self, command: &str) -> Result<RefMut<'_, JsonLines<Patient>>, Failure> {
+        if self.lines.borrow().is_none() {
+            *self.lines.borrow_mut() = Some(JsonLines::begin(Patient::new(), command)?);
+        }
+        RefMut::filter_map(self.lines.borrow_mut(), Option::as_mut).map_err(|_| Failure::bug("no JSON lines"))
     }
 
     /// Shows why a command failed.
@@ -146,7 +152,7 @@ impl Context {
             Self::note(&format!("{} {hint}", style.good("hint:")));
         }
         if self.json
-            && let Ok(mut lines) = Self::json_lines("error")
+            && let Ok(mut lines) = self.json_lines("error")
         {
             let record = serde_json::json!({"exit": failure.code, "message": failure.message, "hints": failure.hints, "findings": failure.findings});
             let _ = lines.record("error", &record);

@@ -40,7 +40,7 @@ pub(crate) fn run(context: &Context, verb: &Verify) -> Result<ExitCode, Failure>
         }
     })?;
     if context.json {
-        let mut lines = Context::json_lines("verify")?;
+        let mut lines = context.json_lines("verify")?;
         for finding in &findings {
             lines.record("finding", finding)?;
         }

@@ -20,8 +20,8 @@ fn refused(bench: &Bench, inventory: &Path, expected: &[&str], said: &[&str]) {
     let said: Vec<String> = [&[reasons.as_str(), "nothing was changed"], said].concat().into_iter().map(json).collect();
     let said: Vec<&str> = said.iter().map(String::as_str).collect();
     let run = bench.refuses(inventory, &["apply", "--json"], 5, &said);
-    let records = run.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON lines"));
-    let error = records.filter(|record| record["type"] == "error").last().expect("a last word");
+    let mut records = run.out.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON lines"));
+    let error = records.rfind(|record| record["type"] == "error").expect("a last word");
     assert_eq!(error["exit"], 5);
     let failed: BTreeSet<String> = error["findings"]
         .as_array()
