@@ -94,7 +94,7 @@ impl Run<'_> {
             let title = format!("shipping {} {}", program.component, program.version);
             let command = Command::new(title, PROGRAM)
                 .args([program.root.clone(), archive.sha256.clone()])
-                .stdin(archive.bytes.as_ref().clone())
+                .shared_stdin(std::sync::Arc::clone(&archive.bytes))
                 .timeout(Duration::from_secs(600));
             step(self.events, host, command).await?;
         }

@@ -1,5 +1,6 @@
 //! How a command travels: a fixed bootstrap in argv, everything else on standard input, the answer between two marks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::HostError;
@@ -13,8 +14,8 @@ pub struct Command {
     pub script: String,
     /// Its arguments; any text.
     pub args: Vec<String>,
-    /// Its standard input.
-    pub stdin: Vec<u8>,
+    /// Its standard input; shared, since one archive goes to many hosts at once.
+    pub stdin: Arc<Vec<u8>>,
     /// How long it may take; the host kills it then.
     pub timeout: Duration,
 }
@@ -26,7 +27,7 @@ impl Command {
             step: step.into(),
             script: script.into(),
             args: Vec::new(),
-            stdin: Vec::new(),
+            stdin: Arc::default(),
             timeout: Duration::from_secs(30),
         }
     }
@@ -60,8 +61,14 @@ impl Command {
 
     /// Sets the standard input.
     #[must_use]
-    pub fn stdin(mut self, stdin: impl Into<Vec<u8>>) -> Self {
-        self.stdin = stdin.into();
+    pub fn stdin(self, stdin: impl Into<Vec<u8>>) -> Self {
+        self.shared_stdin(Arc::new(stdin.into()))
+    }
+
+    /// Sets the standard input to bytes that others read too.
+    #[must_use]
+    pub fn shared_stdin(mut self, stdin: Arc<Vec<u8>>) -> Self {
+        self.stdin = stdin;
         self
     }
 
@@ -105,8 +112,8 @@ impl Output {
 pub(super) struct Framed {
     /// The script for `sh -c`: plain enough that every login shell quotes it right; it holds no word of ours.
     pub(super) bootstrap: String,
-    /// Script and input.
-    pub(super) input: Vec<u8>,
+    /// What goes before the command's own input.
+    pub(super) head: Vec<u8>,
     nonce: String,
 }
 
@@ -131,22 +138,20 @@ impl Framed {
         );
         // `head -c` takes exactly the program from the stream and leaves the rest to it.
         let bootstrap = format!("eval \"$(head -c {})\"", program.len());
-        let mut input = program.into_bytes();
-        input.extend_from_slice(&command.stdin);
-        Self { bootstrap, input, nonce: nonce.to_owned() }
+        Self { bootstrap, head: program.into_bytes(), nonce: nonce.to_owned() }
     }
 
-    /// Reads the answer; `None` when it is not whole.
-    pub(super) fn answer(&self, stdout: &[u8], stderr: Vec<u8>) -> Option<Output> {
+    /// Reads the answer; `None` when it is not whole. What frames it is cut off in place: it may be a whole archive.
+    pub(super) fn answer(&self, mut stdout: Vec<u8>, stderr: Vec<u8>) -> Option<Output> {
         let begin = format!("\n{} begin\n", self.nonce);
         let end = format!("\n{} ", self.nonce);
-        let from = find(stdout, begin.as_bytes())? + begin.len();
-        let body = stdout.get(from..)?;
-        // An empty answer leaves only the newline that belongs to the end mark.
-        let to = find_last(body, end.as_bytes())?;
-        let trailer = std::str::from_utf8(body.get(to + end.len()..)?).ok()?;
+        let from = find(&stdout, begin.as_bytes())? + begin.len();
+        let to = from + find_last(stdout.get(from..)?, end.as_bytes())?;
+        let trailer = std::str::from_utf8(stdout.get(to + end.len()..)?).ok()?;
         let code = trailer.strip_suffix('\n')?.parse().ok()?;
-        Some(Output { code, stdout: body.get(..to)?.to_vec(), stderr })
+        stdout.truncate(to);
+        stdout.drain(..from);
+        Some(Output { code, stdout, stderr })
     }
 
     /// Whether the program began at all: if not, sudo or the shell refused.
@@ -185,9 +190,10 @@ mod tests {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(&framed.input).unwrap();
+        let input = [framed.head.as_slice(), command.stdin.as_slice()].concat();
+        child.stdin.take().unwrap().write_all(&input).unwrap();
         let output = child.wait_with_output().unwrap();
-        framed.answer(&output.stdout, output.stderr)
+        framed.answer(output.stdout, output.stderr)
     }
 
     #[test]
@@ -207,9 +213,9 @@ mod tests {
         let command = Command::new("test", "printf abc");
         let framed = Framed::with_nonce(&command, "0123456789abcdef");
         let whole = b"noise\n0123456789abcdef begin\nabc\n0123456789abcdef 0\n";
-        assert_eq!(framed.answer(whole, Vec::new()).map(|output| output.stdout), Some(b"abc".to_vec()));
+        assert_eq!(framed.answer(whole.to_vec(), Vec::new()).map(|output| output.stdout), Some(b"abc".to_vec()));
         for length in 0..whole.len() {
-            assert_eq!(framed.answer(&whole[..length], Vec::new()), None, "cut at {length}");
+            assert_eq!(framed.answer(whole[..length].to_vec(), Vec::new()), None, "cut at {length}");
         }
     }
 

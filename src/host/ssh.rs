@@ -149,7 +149,8 @@ impl SshTransport {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let send = async {
             // A program that ends early closes its input; its answer says why, so a broken pipe is no error here.
-            let _ = to.write_all(&framed.input).await;
+            let _ = to.write_all(&framed.head).await;
+            let _ = to.write_all(&command.stdin).await;
             let _ = to.shutdown().await;
             drop(to);
         };
@@ -168,11 +169,12 @@ impl SshTransport {
             Ok(Err(_)) => return Err(lost()),
             Ok(Ok(_)) => child.wait().await,
         };
-        if let Some(output) = framed.answer(&stdout, stderr.clone()) {
-            return Ok(output);
-        }
-        if !framed.began(&stdout)
-            && let Some(error) = kept_out(&self.host, status.as_ref().ok().and_then(ExitStatus::code), &stdout, &stderr)
+        if framed.began(&stdout) {
+            if let Some(output) = framed.answer(stdout, stderr) {
+                return Ok(output);
+            }
+        } else if let Some(error) =
+            kept_out(&self.host, status.as_ref().ok().and_then(ExitStatus::code), &stdout, &stderr)
         {
             return Err(error);
         }
