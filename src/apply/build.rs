@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::install::ACCOUNTS;
 use super::{ApplyError, Run, all, failure, step};
 use crate::artifact::{ArtifactError, Recipe, fetch};
 use crate::cluster::{NodeName, sha256};
@@ -125,7 +126,10 @@ impl Run<'_> {
         let command = Command::new("installing what the builds need", platform.install_script())
             .args(packages)
             .timeout(PACKAGES_LIMIT);
-        step(self.events, host, command).await.map(drop).map_err(as_build("build packages"))
+        step(self.events, host, command).await.map_err(as_build("build packages"))?;
+        // Once, before the builds that run at the same time.
+        let account = Command::new("making the account that builds", ACCOUNTS).args(["quorate-build", "/nonexistent"]);
+        step(self.events, host, account).await.map(drop).map_err(as_build("build account"))
     }
 
     /// Builds one program on a host, as an unprivileged user, in a folder that is removed afterwards.
@@ -150,7 +154,7 @@ impl Run<'_> {
             command = command.arg(bytes.len().to_string());
             stdin.extend_from_slice(&bytes);
         }
-        let command = command.stdin(stdin);
+        let command = command.stdin(stdin).watched();
         let output = self
             .events
             .step(host.name.as_str(), &title, async {

@@ -3,10 +3,10 @@
 # Standard output: the built archive. What the build says goes to standard error.
 component=$1 version=$2 root=$3 packages=$4 unpack_length=$5 recipe_length=$6
 shift 6
-id quorate-build >/dev/null 2>&1 ||
-    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin quorate-build || exit 1
 folder=$(mktemp -d /var/tmp/quorate-build-XXXXXXXX) || exit 1
 trap 'rm -rf "$folder"' EXIT
+# A shell that a signal ends would not run the line above.
+trap 'exit 1' HUP INT PIPE TERM
 head -c "$unpack_length" >"$folder/unpack.sh" || exit 1
 head -c "$recipe_length" >"$folder/recipe.sh" || exit 1
 n=0 more=
@@ -22,9 +22,18 @@ if [ -n "$packages" ]; then
     # shellcheck disable=SC2086 # a list of names of packages
     /bin/sh "$folder/unpack.sh" quorate-build "$folder/unpacked" $packages >&2 || exit 1
 fi
-# No input on standard input, and all that is said to standard error: standard output belongs to the archive.
+# Whoever asked holds this script's input open while it waits. When the input ends, nobody wants the result any more.
+exec 3<&0
+# No input for the build, and all that it says to standard error: standard output belongs to the archive. A session of its own
+# can be ended whole.
 # shellcheck disable=SC2086 # a list of paths of ours, without blanks in them
-setpriv --reuid=quorate-build --regid=quorate-build --init-groups \
+setsid setpriv --reuid=quorate-build --regid=quorate-build --init-groups \
     env QUORATE_ROOT="$root" QUORATE_UNPACKED="$folder/unpacked" /bin/sh "$folder/recipe.sh" "$folder/input-1" "$version" "$folder/work" "$folder/out/out.tar.gz" $more \
-    </dev/null >&2 || exit 1
+    </dev/null >&2 3<&- &
+build=$!
+{ cat <&3; kill -s TERM -- "-$build"; } >/dev/null 2>&1 &
+watch=$!
+exec 3<&-
+wait "$build" || { kill "$watch" 2>/dev/null; exit 1; }
+kill "$watch"
 cat "$folder/out/out.tar.gz"

@@ -15,7 +15,7 @@ const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
 const CLAIM: &str =
     r#"mkdir -p /var/lib/quorate && chmod 0700 /var/lib/quorate && printf '%s\n' "$1" >/var/lib/quorate/cluster"#;
 
-const ACCOUNTS: &str = r#"
+pub(super) const ACCOUNTS: &str = r#"
 while [ $# -ge 2 ]; do
     getent passwd "$1" >/dev/null || useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1" || exit 1
     shift 2

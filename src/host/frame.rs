@@ -18,6 +18,8 @@ pub struct Command {
     pub stdin: Arc<Vec<u8>>,
     /// How long it may take; the host kills it then.
     pub timeout: Duration,
+    /// Whether its input stays open until it ends. Its script then sees the input end when we are gone, and can stop.
+    pub watched: bool,
 }
 
 impl Command {
@@ -29,6 +31,7 @@ impl Command {
             args: Vec::new(),
             stdin: Arc::default(),
             timeout: Duration::from_secs(30),
+            watched: false,
         }
     }
 
@@ -69,6 +72,13 @@ impl Command {
     #[must_use]
     pub fn shared_stdin(mut self, stdin: Arc<Vec<u8>>) -> Self {
         self.stdin = stdin;
+        self
+    }
+
+    /// Keeps its input open until it ends.
+    #[must_use]
+    pub const fn watched(mut self) -> Self {
+        self.watched = true;
         self
     }
 

@@ -151,12 +151,16 @@ impl SshTransport {
             // A program that ends early closes its input; its answer says why, so a broken pipe is no error here.
             let _ = to.write_all(&framed.head).await;
             let _ = to.write_all(&command.stdin).await;
-            let _ = to.shutdown().await;
-            drop(to);
+            if !command.watched {
+                let _ = to.shutdown().await;
+                return None;
+            }
+            Some(to)
         };
         let exchange = async {
-            let ((), read, read_errors) =
+            let (held, read, read_errors) =
                 tokio::join!(send, from.read_to_end(&mut stdout), errors.read_to_end(&mut stderr));
+            drop(held);
             read.and(read_errors)
         };
         // The host kills the program at the limit; this one is for a host that no longer answers at all.
