@@ -16,8 +16,11 @@ systemctl enable -- "$@" 2>&1 || exit 1
 systemctl reset-failed -- "$@" 2>/dev/null
 systemctl start --no-block -- "$@""#;
 
-/// The mark is set first: whatever is written after it is newer than what this reload reads.
-const RELOAD: &str = r#"mkdir -p /run/quorate/reloaded && touch "/run/quorate/reloaded/$1" && systemctl daemon-reload && systemctl reload "$1""#;
+/// The mark's time is taken first: whatever is written after it is newer than what this reload reads. The mark itself counts
+/// only once the reload is done: one that failed, or was cut off before it, must be made by the next run.
+const RELOAD: &str = r#"
+mark=/run/quorate/reloaded/$1
+mkdir -p "${mark%/*}" && touch "$mark.new" && systemctl daemon-reload && systemctl reload "$1" && mv -f "$mark.new" "$mark""#;
 
 impl Run<'_> {
     /// Starts what is not running, in the order in which a cluster is built.
@@ -147,5 +150,24 @@ impl Run<'_> {
         })
         .await
         .map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RELOAD;
+
+    #[test]
+    fn only_a_reload_that_was_made_leaves_its_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |systemctl: &str| {
+            let script = RELOAD.replace("/run/quorate", folder.path().to_str().unwrap());
+            let script = format!("systemctl() {{ {systemctl}; }}\n{script}");
+            std::process::Command::new("sh").args(["-c", &script, "sh", "x.service"]).status().unwrap().success()
+        };
+        let mark = folder.path().join("reloaded/x.service");
+        assert!(!run(r#"[ "$1" != reload ]"#) && !mark.exists(), "a refused reload counts as made");
+        assert!(!run(r#"[ "$1" != reload ] || exit 1"#) && !mark.exists(), "a reload that was cut off counts as made");
+        assert!(run("true") && mark.exists());
     }
 }
