@@ -224,6 +224,25 @@ fn a_refused_file_changes_nothing_that_serves() {
     }
 }
 
+/// Patroni's file is judged once etcd serves: a refusal then leaves a run half-way, and the exit code says so.
+#[test]
+fn a_file_refused_after_etcd_was_started_is_half_way() {
+    let bench = Bench::new();
+    let whole = bench.world();
+    bench.run(&whole).0.unwrap();
+    let steps: Vec<String> = whole.0.lock().unwrap().seen.iter().map(|(_, command)| command.step.clone()).collect();
+    let live = steps.iter().position(|step| step == "making files live").unwrap();
+    let staging: Vec<usize> = (live..steps.len()).filter(|at| steps[*at].starts_with("staging")).collect();
+    assert!(!staging.is_empty());
+    for at in staging {
+        let world = bench.world();
+        world.0.lock().unwrap().fault = Some((at, Fault::Code(80)));
+        let error = bench.run(&world).0.unwrap_err();
+        assert!(matches!(error, ApplyError::Step(_)) && error.exit_code() == 9, "{error:?}");
+        bench.converges(&world, "a file refused half-way");
+    }
+}
+
 /// A changed setting that a reload takes over, with the line breaking at every command: the reload is never forgotten.
 #[test]
 fn a_change_is_reloaded_however_often_the_run_breaks() {

@@ -87,14 +87,14 @@ impl Run<'_> {
         if let Some(first) = &self.observation.plan.bootstrap {
             let host = self.fleet.host(first).ok_or_else(|| ApplyError::Bug(format!("{first} is not connected")))?;
             let files = [self.bootstrap_file(first)?];
-            self.stage_files(host, &files).await?;
+            self.stage_files(host, &files).await.map_err(half_way)?;
             self.commit_files(host, &files).await?;
             self.start_on(host, ComponentName::Patroni).await?;
             self.gate("the first node leads", Scope::Leader, &["patroni.leader", "patroni.settings"], 120, "patroni")
                 .await?;
             // From now on no file can create a second database.
             let files: Vec<File> = self.final_patroni_file(first).into_iter().collect();
-            self.stage_files(host, &files).await?;
+            self.stage_files(host, &files).await.map_err(half_way)?;
             self.commit_files(host, &files).await?;
             let unit = "patroni.service";
             step(self.events, host, Command::new("reloading patroni", RELOAD).arg(unit)).await?;
@@ -108,7 +108,7 @@ impl Run<'_> {
             if Some(&host.name) == first {
                 return Ok(());
             }
-            self.stage_files(host, &self.files(host, CheckStage::StoreServing)).await?;
+            self.stage_files(host, &self.files(host, CheckStage::StoreServing)).await.map_err(half_way)?;
             self.commit(host, CheckStage::StoreServing).await?;
             self.start_on(host, ComponentName::Patroni).await
         })
@@ -150,6 +150,14 @@ impl Run<'_> {
         })
         .await
         .map(drop)
+    }
+}
+
+/// A check that refuses after etcd was started: the run stopped half-way, and must not say that nothing was activated.
+fn half_way(error: ApplyError) -> ApplyError {
+    match error {
+        ApplyError::Check(failure) => ApplyError::Step(failure),
+        other => other,
     }
 }
 
