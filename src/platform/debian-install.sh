@@ -2,9 +2,12 @@
 # starts only once its own configuration is there.
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy" || exit 1
+# One of ours that a killed run left behind is taken over: it would keep every later package's service from starting.
+if [ ! -e "$policy" ] || grep -q '^# Made by quorate' "$policy"; then
     trap 'rm -f "$policy"' EXIT
+    # sh leaves the trap above out when a signal ends it.
+    trap 'exit 1' HUP INT PIPE TERM
+    printf '#!/bin/sh\n# Made by quorate for one installation.\nexit 101\n' >"$policy" && chmod 755 "$policy" || exit 1
 fi
 # What is made here is for everybody to read, as a package would make it.
 umask 022
