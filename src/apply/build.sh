@@ -7,6 +7,8 @@ id quorate-build >/dev/null 2>&1 ||
     useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin quorate-build || exit 1
 folder=$(mktemp -d /var/tmp/quorate-build-XXXXXXXX) || exit 1
 trap 'rm -rf "$folder"' EXIT
+# sh leaves the trap above out when a signal ends it: the time limit, or a line that broke.
+trap 'exit 1' HUP INT PIPE TERM
 head -c "$unpack_length" >"$folder/unpack.sh" || exit 1
 head -c "$recipe_length" >"$folder/recipe.sh" || exit 1
 n=0 more=
