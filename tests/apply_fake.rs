@@ -10,7 +10,7 @@ mod fake;
 use std::collections::BTreeMap;
 
 use fake::{Fault, Machine, Shared};
-use quorate::apply::{ApplyError, Event, Events, Outcome, Setting, apply};
+use quorate::apply::{ApplyError, Event, Events, Outcome, Setting, apply, observe};
 use quorate::artifact::{Catalogue, Recipe, Store};
 use quorate::cluster::{Cluster, Facts, NodeName, Secrets};
 use quorate::component::{Inputs, Templates, desired};
@@ -298,6 +298,19 @@ fn a_change_that_needs_a_restart_is_refused_untouched() {
     );
     assert_eq!((error.exit_code(), findings.len()), (5, 3));
     assert_eq!(machines(&world), before);
+}
+
+/// Patroni does not let a node that may not lead create the database, so it must be another one's work.
+#[test]
+fn a_node_that_may_not_lead_does_not_create_the_database() {
+    let mut bench = Bench::new();
+    bench.cluster.nodes[0].tags.nofailover = true;
+    let second = bench.cluster.nodes[1].name.clone();
+    let Bench { cluster, secrets, templates, catalogue, store, .. } = &bench;
+    let (setting, fleet) = (Setting { cluster, secrets, templates, catalogue, store }, bench.world().fleet());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let seen = runtime.block_on(observe(&setting, &fleet, &Events::channel().0)).unwrap();
+    assert_eq!(seen.plan.bootstrap, Some(second));
 }
 
 /// Hosts of another cluster are left alone.
