@@ -140,7 +140,8 @@ impl ObservedNode {
                 .map(|(a, b)| (a.to_owned(), b.to_owned()))
                 .collect(),
             units: text("units").split("\n\n").filter_map(|block| unit(block, clock - uptime)).collect(),
-            data: text("data").lines().map(str::to_owned).collect(),
+            // Without this section nobody knows whether there is data.
+            data: sections.get("data")?.text.lines().map(str::to_owned).collect(),
             owner: Some(text("owner").trim().to_owned()).filter(|owner| !owner.is_empty()),
         })
     }

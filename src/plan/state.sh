@@ -25,7 +25,8 @@ units() {
         echo
     done
 }
-data() { for d; do [ -z "$(ls -A "$d" 2>/dev/null)" ] || echo "$d"; done; }
+# A folder that is there and can't be read may hold anything: it counts as full.
+data() { for d; do [ ! -e "$d" ] || { held=$(ls -A "$d") && [ -z "$held" ]; } || echo "$d"; done; }
 section clock date +%s.%N
 section uptime cat /proc/uptime
 eval "section entries stat -c '%U %G %a %F|%.9Y|%n' -- $paths"
