@@ -313,6 +313,22 @@ fn a_node_that_may_not_lead_does_not_create_the_database() {
     assert_eq!(seen.plan.bootstrap, Some(second));
 }
 
+/// A host that was installed anew is a voter without its data, though nothing on it says so.
+#[test]
+fn a_host_that_was_installed_anew_is_not_started_as_a_stranger() {
+    let bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let lost = bench.cluster.nodes[1].name.clone();
+    world.0.lock().unwrap().machines.insert(lost.clone(), fake::Machine::default());
+    let before = machines(&world);
+    let error = bench.run(&world).0.unwrap_err();
+    let ApplyError::Refused(findings) = &error else { panic!("{error:?}") };
+    let told: Vec<(&str, &str)> = findings.iter().map(|finding| (finding.id, finding.subject.as_str())).collect();
+    assert_eq!(told, [("data.lost", lost.as_str())]);
+    assert_eq!(machines(&world), before);
+}
+
 /// Hosts of another cluster are left alone.
 #[test]
 fn another_clusters_hosts_are_refused_untouched() {

@@ -327,6 +327,7 @@ fn the_script_reads_hostile_paths_as_they_are() {
     let blind = std::process::Command::new("sh")
         .args(["-c", &format!("ls() {{ return 2; }}\n{}", state_script("true")), "sh"])
         .args(state_args(&node, &data))
+        .env("LC_ALL", "C")
         .output()
         .unwrap();
     assert!(ObservedNode::parse(&blind.stdout).unwrap().data.contains(&data.etcd), "unreadable data was taken for none");

@@ -282,11 +282,12 @@ impl Preflight<'_> {
             });
         }
         // A voter without its data, in a cluster that has data: started again as it is, it would be a stranger to the others.
-        let serves = self
-            .nodes
-            .iter()
-            .any(|(name, node)| self.data.get(name).is_some_and(|folders| node.data.contains(&folders.postgresql)));
-        if ours && serves && !seen.data.contains(&folders.etcd) {
+        // A host that was installed anew has lost our mark too, so the mark is asked of the host that holds the data.
+        let serves = self.nodes.iter().any(|(name, node)| {
+            node.owner.as_deref() == Some(cluster)
+                && self.data.get(name).is_some_and(|folders| node.data.contains(&folders.postgresql))
+        });
+        if serves && !seen.data.contains(&folders.etcd) {
             findings.push(
                 Finding::down("data.lost", &node.name, format!("{} is empty, though the cluster exists: this voter lost its data", folders.etcd))
                     .remedy("on another node: `etcdctl member remove ID`, then `etcdctl member add` with its peer address; this version does not replace members"),

@@ -366,6 +366,7 @@ fn state(machine: &Machine, args: &[String], clock: f64) -> String {
     sections.insert("clock", format!("{clock:.9}"));
     sections.insert("uptime", format!("{UPTIME} 1"));
     sections.insert("owner", machine.owner.clone());
+    sections.entry("data").or_default();
     for (name, body) in sections {
         let body = body.trim_end();
         writeln!(text, "={name} 0 {}\n{body}", body.len()).unwrap();
