@@ -329,6 +329,21 @@ fn a_host_that_was_installed_anew_is_not_started_as_a_stranger() {
     assert_eq!(machines(&world), before);
 }
 
+/// Patroni would learn of another place in etcd at its next start only, and then begin a second cluster.
+#[test]
+fn a_database_is_not_given_another_place() {
+    let mut bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let before = machines(&world);
+    bench.cluster.patroni.namespace = quorate::cluster::Namespace::new("other").unwrap();
+    let error = bench.run(&world).0.unwrap_err();
+    let ApplyError::Refused(findings) = &error else { panic!("{error:?}") };
+    assert!(findings.iter().all(|finding| finding.id == "change.identity"), "{findings:?}");
+    assert_eq!((error.exit_code(), findings.len()), (5, 3));
+    assert_eq!(machines(&world), before);
+}
+
 /// Hosts of another cluster are left alone.
 #[test]
 fn another_clusters_hosts_are_refused_untouched() {

@@ -330,7 +330,10 @@ fn the_script_reads_hostile_paths_as_they_are() {
         .env("LC_ALL", "C")
         .output()
         .unwrap();
-    assert!(ObservedNode::parse(&blind.stdout).unwrap().data.contains(&data.etcd), "unreadable data was taken for none");
+    assert!(
+        ObservedNode::parse(&blind.stdout).unwrap().data.contains(&data.etcd),
+        "unreadable data was taken for none"
+    );
     std::fs::write(folder.path().join("it's"), "changed").unwrap();
     std::fs::remove_file(folder.path().join("$(id)")).unwrap();
     let lacking: Vec<String> =

@@ -50,6 +50,7 @@ impl Preflight<'_> {
             findings.push(self.memory(node, survey));
             findings.extend(self.data(node));
             findings.extend(self.changes(node));
+            findings.extend(self.identity(node));
         }
         findings.extend(self.clocks());
         findings.extend(self.mixed());
@@ -312,29 +313,6 @@ impl Preflight<'_> {
         findings
     }
 
-    /// Changes that need a restart of what serves already: not made by this version, and never by surprise.
-    fn changes(&self, node: &Node) -> Vec<Finding> {
-        let (Some(seen), Some(plan)) =
-            (self.nodes.get(&node.name), self.plan.and_then(|plan| plan.nodes.get(&node.name)))
-        else {
-            return Vec::new();
-        };
-        let ours = seen.owner.as_deref() == Some(self.cluster.name.as_str());
-        let restarts: Vec<&str> = plan
-            .activate
-            .iter()
-            .filter(|(_, activation)| *activation > crate::component::Activation::Reload)
-            .map(|(service, _)| service.unit.as_str())
-            .collect();
-        if !ours || restarts.is_empty() {
-            return Vec::new();
-        }
-        let text = format!("the inventory now says something that needs a restart of {}", restarts.join(", "));
-        vec![Finding::down("change.restart", &node.name, text).remedy(
-            "this version installs, resumes and reloads, but does not restart what serves; put the former value back, or restart by hand after changing the file",
-        )]
-    }
-
     fn clocks(&self) -> Vec<Finding> {
         // What each host's clock is ahead of ours; the median is as good a truth as there is.
         let mut offsets: Vec<(&NodeName, f64)> =
@@ -364,9 +342,6 @@ impl Preflight<'_> {
     fn mixed(&self) -> Vec<Finding> {
         let systems: BTreeSet<String> =
             self.surveys.values().filter_map(|(survey, _)| survey.os.as_ref()).map(|os| format!("{os}")).collect();
-        if systems.len() <= 1 && self.desired.is_some() {
-            return Vec::new();
-        }
         let systems: Vec<String> = systems.into_iter().collect();
         if systems.len() <= 1 {
             return Vec::new();

@@ -337,6 +337,12 @@ fn state(machine: &Machine, args: &[String], clock: f64) -> String {
                     add("data", format!("{name}\n"));
                 }
             }
+            "identity" if machine.units.get("patroni.service").is_some_and(|unit| unit.active) => {
+                let file = machine.live.get(name).and_then(|file| file.bytes.as_ref());
+                for line in file.map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default().lines() {
+                    add("identity", format!("{line}\n"));
+                }
+            }
             "unit" => {
                 let unit = machine.units.get(name).cloned().unwrap_or_default();
                 let found = machine.live.contains_key(&format!("/etc/systemd/system/{name}"));
