@@ -282,6 +282,26 @@ fn a_change_is_reloaded_however_often_the_run_breaks() {
     }
 }
 
+/// A service that is only enabled anew runs already, so its start makes it read nothing.
+#[test]
+fn a_service_that_is_enabled_anew_is_reloaded_too() {
+    let mut bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let before = machines(&world);
+    let unit = "haproxy.service";
+    for machine in world.0.lock().unwrap().machines.values_mut() {
+        machine.units.get_mut(unit).unwrap().enabled = false;
+    }
+    bench.cluster.haproxy.timeout_client += 60;
+    bench.run(&world).0.unwrap();
+    for (name, machine) in machines(&world) {
+        let state = &machine.units[unit];
+        assert!(state.enabled && state.reloaded_since(&before[&name].units[unit]), "{name}");
+    }
+    bench.converges(&world, "a service that was disabled");
+}
+
 /// What needs a restart of a serving system is refused by this version, with nothing touched.
 #[test]
 fn a_change_that_needs_a_restart_is_refused_untouched() {

@@ -70,7 +70,9 @@ impl Run<'_> {
             if starts {
                 step(self.events, host, Command::new(format!("starting {component}"), START).arg(&service.unit))
                     .await?;
-            } else if plan.activate.contains(&(service.clone(), Activation::Reload)) {
+            }
+            // Starting what runs already, only to enable it for the boot, makes nothing read its files.
+            if plan.activate.contains(&(service.clone(), Activation::Reload)) {
                 step(self.events, host, Command::new(format!("reloading {component}"), RELOAD).arg(&service.unit))
                     .await?;
             }

@@ -46,7 +46,7 @@ impl Live {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Unit {
     active: bool,
-    enabled: bool,
+    pub(crate) enabled: bool,
     masked: bool,
     started: f64,
     reloaded: f64,
