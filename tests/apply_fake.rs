@@ -10,7 +10,7 @@ mod fake;
 use std::collections::BTreeMap;
 
 use fake::{Fault, Machine, Shared};
-use quorate::apply::{ApplyError, Event, Events, Outcome, Setting, apply};
+use quorate::apply::{ApplyError, Event, Events, Outcome, Setting, apply, observe};
 use quorate::artifact::{Catalogue, Recipe, Store};
 use quorate::cluster::{Cluster, Facts, NodeName, Secrets};
 use quorate::component::{Inputs, Templates, desired};
@@ -224,6 +224,25 @@ fn a_refused_file_changes_nothing_that_serves() {
     }
 }
 
+/// Patroni's file is judged once etcd serves: a refusal then leaves a run half-way, and the exit code says so.
+#[test]
+fn a_file_refused_after_etcd_was_started_is_half_way() {
+    let bench = Bench::new();
+    let whole = bench.world();
+    bench.run(&whole).0.unwrap();
+    let steps: Vec<String> = whole.0.lock().unwrap().seen.iter().map(|(_, command)| command.step.clone()).collect();
+    let live = steps.iter().position(|step| step == "making files live").unwrap();
+    let staging: Vec<usize> = (live..steps.len()).filter(|at| steps[*at].starts_with("staging")).collect();
+    assert!(!staging.is_empty());
+    for at in staging {
+        let world = bench.world();
+        world.0.lock().unwrap().fault = Some((at, Fault::Code(80)));
+        let error = bench.run(&world).0.unwrap_err();
+        assert!(matches!(error, ApplyError::Step(_)) && error.exit_code() == 9, "{error:?}");
+        bench.converges(&world, "a file refused half-way");
+    }
+}
+
 /// A changed setting that a reload takes over, with the line breaking at every command: the reload is never forgotten.
 #[test]
 fn a_change_is_reloaded_however_often_the_run_breaks() {
@@ -263,6 +282,26 @@ fn a_change_is_reloaded_however_often_the_run_breaks() {
     }
 }
 
+/// A service that is only enabled anew runs already, so its start makes it read nothing.
+#[test]
+fn a_service_that_is_enabled_anew_is_reloaded_too() {
+    let mut bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let before = machines(&world);
+    let unit = "haproxy.service";
+    for machine in world.0.lock().unwrap().machines.values_mut() {
+        machine.units.get_mut(unit).unwrap().enabled = false;
+    }
+    bench.cluster.haproxy.timeout_client += 60;
+    bench.run(&world).0.unwrap();
+    for (name, machine) in machines(&world) {
+        let state = &machine.units[unit];
+        assert!(state.enabled && state.reloaded_since(&before[&name].units[unit]), "{name}");
+    }
+    bench.converges(&world, "a service that was disabled");
+}
+
 /// What needs a restart of a serving system is refused by this version, with nothing touched.
 #[test]
 fn a_change_that_needs_a_restart_is_refused_untouched() {
@@ -277,6 +316,50 @@ fn a_change_that_needs_a_restart_is_refused_untouched() {
         findings.iter().all(|finding| finding.id == "change.restart" && !finding.remedy.is_empty()),
         "{findings:?}"
     );
+    assert_eq!((error.exit_code(), findings.len()), (5, 3));
+    assert_eq!(machines(&world), before);
+}
+
+/// Patroni does not let a node that may not lead create the database, so it must be another one's work.
+#[test]
+fn a_node_that_may_not_lead_does_not_create_the_database() {
+    let mut bench = Bench::new();
+    bench.cluster.nodes[0].tags.nofailover = true;
+    let second = bench.cluster.nodes[1].name.clone();
+    let Bench { cluster, secrets, templates, catalogue, store, .. } = &bench;
+    let (setting, fleet) = (Setting { cluster, secrets, templates, catalogue, store }, bench.world().fleet());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let seen = runtime.block_on(observe(&setting, &fleet, &Events::channel().0)).unwrap();
+    assert_eq!(seen.plan.bootstrap, Some(second));
+}
+
+/// A host that was installed anew is a voter without its data, though nothing on it says so.
+#[test]
+fn a_host_that_was_installed_anew_is_not_started_as_a_stranger() {
+    let bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let lost = bench.cluster.nodes[1].name.clone();
+    world.0.lock().unwrap().machines.insert(lost.clone(), fake::Machine::default());
+    let before = machines(&world);
+    let error = bench.run(&world).0.unwrap_err();
+    let ApplyError::Refused(findings) = &error else { panic!("{error:?}") };
+    let told: Vec<(&str, &str)> = findings.iter().map(|finding| (finding.id, finding.subject.as_str())).collect();
+    assert_eq!(told, [("data.lost", lost.as_str())]);
+    assert_eq!(machines(&world), before);
+}
+
+/// Patroni would learn of another place in etcd at its next start only, and then begin a second cluster.
+#[test]
+fn a_database_is_not_given_another_place() {
+    let mut bench = Bench::new();
+    let world = bench.world();
+    bench.run(&world).0.unwrap();
+    let before = machines(&world);
+    bench.cluster.patroni.namespace = quorate::cluster::Namespace::new("other").unwrap();
+    let error = bench.run(&world).0.unwrap_err();
+    let ApplyError::Refused(findings) = &error else { panic!("{error:?}") };
+    assert!(findings.iter().all(|finding| finding.id == "change.identity"), "{findings:?}");
     assert_eq!((error.exit_code(), findings.len()), (5, 3));
     assert_eq!(machines(&world), before);
 }

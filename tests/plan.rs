@@ -323,6 +323,17 @@ fn the_script_reads_hostile_paths_as_they_are() {
     };
     assert!(plan(&node).is_empty(), "{:?}", plan(&node));
     assert_eq!(look(&node).data.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&data.etcd));
+    // A disk that does not answer is never an empty one.
+    let blind = std::process::Command::new("sh")
+        .args(["-c", &format!("ls() {{ return 2; }}\n{}", state_script("true")), "sh"])
+        .args(state_args(&node, &data))
+        .env("LC_ALL", "C")
+        .output()
+        .unwrap();
+    assert!(
+        ObservedNode::parse(&blind.stdout).unwrap().data.contains(&data.etcd),
+        "unreadable data was taken for none"
+    );
     std::fs::write(folder.path().join("it's"), "changed").unwrap();
     std::fs::remove_file(folder.path().join("$(id)")).unwrap();
     let lacking: Vec<String> =
@@ -333,7 +344,7 @@ fn the_script_reads_hostile_paths_as_they_are() {
 /// Answers of the right form with any content: every section's parser meets it.
 fn sections() -> impl Strategy<Value = Vec<u8>> {
     let names = "clock|os|machine|memory|memory_limit|cpus|addresses|listeners|free|systemd|vrrp|vip_answer|sync_write\
-                 |archive|uptime|entries|sums|accounts|packages|programs|links|units|data|owner";
+                 |archive|uptime|entries|sums|accounts|packages|programs|links|units|data|identity|owner";
     let word = prop_oneof![
         "[ -~]{0,12}",
         "[0-9]{1,25}",
@@ -349,7 +360,7 @@ fn sections() -> impl Strategy<Value = Vec<u8>> {
     let body = prop::collection::vec((word, separator), 0..12)
         .prop_map(|parts| parts.into_iter().fold(String::new(), |text, (word, separator)| text + &word + separator));
     prop::collection::vec((names, any::<i32>(), body), 0..20).prop_map(|sections| {
-        let head = "=clock 0 6\n1000.5\n=uptime 0 7\n10.5 20\n".to_owned();
+        let head = "=clock 0 6\n1000.5\n=uptime 0 7\n10.5 20\n=data 0 0\n\n".to_owned();
         let text = sections
             .into_iter()
             .fold(head, |text, (name, code, body)| format!("{text}={name} {code} {}\n{body}\n", body.len()));

@@ -72,7 +72,9 @@ impl Gate<'_> {
                             ms: millis(began.elapsed()),
                         });
                     }
-                    if self.nudge {
+                    // Only settings that the DCS holds already: a wake-up must never change one that no plan names.
+                    let same = |finding: &Finding| finding.id == "patroni.settings" && finding.level == Level::Ok;
+                    if self.nudge && findings.iter().any(same) {
                         nudge(setting, fleet, observation).await;
                     }
                     tokio::time::sleep(POLL).await;

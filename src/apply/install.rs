@@ -122,7 +122,7 @@ impl Run<'_> {
         self.stage_files(host, &self.files(host, at)).await
     }
 
-    /// Stages files on a host; a refusal by a check is [`ApplyError::Check`].
+    /// Stages files on a host; a refusal by a check is [`ApplyError::Check`]: right only as long as nothing is live yet.
     pub(super) async fn stage_files(&self, host: &Host, files: &[File]) -> Result<(), ApplyError> {
         if files.is_empty() {
             return Ok(());

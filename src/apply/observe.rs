@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{ApplyError, Events};
 use crate::artifact::{Catalogue, Store};
-use crate::cluster::{Cluster, Facts, NodeName, Secrets};
+use crate::cluster::{Cluster, Facts, Node, NodeName, Secrets};
 use crate::component::{self, Desired, Inputs, Templates};
 use crate::host::{Command, Fleet, Host, HostError, Output};
 use crate::plan::{self, DataFolders, ObservedNode, Plan, Preflight, Survey};
@@ -84,7 +84,10 @@ pub async fn observe(setting: &Setting<'_>, fleet: &Fleet, events: &Events) -> R
         python.insert(name.clone(), node.patroni_python());
     }
     let nodes = events.step("", "reading the state of all hosts", state(fleet, &facts, &desired, &data)).await?;
-    let order: Vec<NodeName> = setting.cluster.nodes.iter().map(|node| node.name.clone()).collect();
+    // Patroni never lets a node that may not lead create the database: those come last.
+    let mut order: Vec<&Node> = setting.cluster.nodes.iter().collect();
+    order.sort_by_key(|node| node.tags.nofailover);
+    let order: Vec<NodeName> = order.into_iter().map(|node| node.name.clone()).collect();
     let postgresql =
         data.iter().map(|(name, data): (&NodeName, &DataFolders)| (name.clone(), data.postgresql.clone())).collect();
     let plan = Plan::make(&desired, &nodes, &order, &postgresql);

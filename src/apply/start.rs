@@ -16,8 +16,11 @@ systemctl enable -- "$@" 2>&1 || exit 1
 systemctl reset-failed -- "$@" 2>/dev/null
 systemctl start --no-block -- "$@""#;
 
-/// The mark is set first: whatever is written after it is newer than what this reload reads.
-const RELOAD: &str = r#"mkdir -p /run/quorate/reloaded && touch "/run/quorate/reloaded/$1" && systemctl daemon-reload && systemctl reload "$1""#;
+/// The mark's time is taken first: whatever is written after it is newer than what this reload reads. The mark itself counts
+/// only once the reload is done: one that failed, or was cut off before it, must be made by the next run.
+const RELOAD: &str = r#"
+mark=/run/quorate/reloaded/$1
+mkdir -p "${mark%/*}" && touch "$mark.new" && systemctl daemon-reload && systemctl reload "$1" && mv -f "$mark.new" "$mark""#;
 
 impl Run<'_> {
     /// Starts what is not running, in the order in which a cluster is built.
@@ -67,7 +70,9 @@ impl Run<'_> {
             if starts {
                 step(self.events, host, Command::new(format!("starting {component}"), START).arg(&service.unit))
                     .await?;
-            } else if plan.activate.contains(&(service.clone(), Activation::Reload)) {
+            }
+            // Starting what runs already, only to enable it for the boot, makes nothing read its files.
+            if plan.activate.contains(&(service.clone(), Activation::Reload)) {
                 step(self.events, host, Command::new(format!("reloading {component}"), RELOAD).arg(&service.unit))
                     .await?;
             }
@@ -84,14 +89,14 @@ impl Run<'_> {
         if let Some(first) = &self.observation.plan.bootstrap {
             let host = self.fleet.host(first).ok_or_else(|| ApplyError::Bug(format!("{first} is not connected")))?;
             let files = [self.bootstrap_file(first)?];
-            self.stage_files(host, &files).await?;
+            self.stage_files(host, &files).await.map_err(half_way)?;
             self.commit_files(host, &files).await?;
             self.start_on(host, ComponentName::Patroni).await?;
             self.gate("the first node leads", Scope::Leader, &["patroni.leader", "patroni.settings"], 120, "patroni")
                 .await?;
             // From now on no file can create a second database.
             let files: Vec<File> = self.final_patroni_file(first).into_iter().collect();
-            self.stage_files(host, &files).await?;
+            self.stage_files(host, &files).await.map_err(half_way)?;
             self.commit_files(host, &files).await?;
             let unit = "patroni.service";
             step(self.events, host, Command::new("reloading patroni", RELOAD).arg(unit)).await?;
@@ -105,7 +110,7 @@ impl Run<'_> {
             if Some(&host.name) == first {
                 return Ok(());
             }
-            self.stage_files(host, &self.files(host, CheckStage::StoreServing)).await?;
+            self.stage_files(host, &self.files(host, CheckStage::StoreServing)).await.map_err(half_way)?;
             self.commit(host, CheckStage::StoreServing).await?;
             self.start_on(host, ComponentName::Patroni).await
         })
@@ -147,5 +152,32 @@ impl Run<'_> {
         })
         .await
         .map(drop)
+    }
+}
+
+/// A check that refuses after etcd was started: the run stopped half-way, and must not say that nothing was activated.
+fn half_way(error: ApplyError) -> ApplyError {
+    match error {
+        ApplyError::Check(failure) => ApplyError::Step(failure),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RELOAD;
+
+    #[test]
+    fn only_a_reload_that_was_made_leaves_its_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |systemctl: &str| {
+            let script = RELOAD.replace("/run/quorate", folder.path().to_str().unwrap());
+            let script = format!("systemctl() {{ {systemctl}; }}\n{script}");
+            std::process::Command::new("sh").args(["-c", &script, "sh", "x.service"]).status().unwrap().success()
+        };
+        let mark = folder.path().join("reloaded/x.service");
+        assert!(!run(r#"[ "$1" != reload ]"#) && !mark.exists(), "a refused reload counts as made");
+        assert!(!run(r#"[ "$1" != reload ] || exit 1"#) && !mark.exists(), "a reload that was cut off counts as made");
+        assert!(run("true") && mark.exists());
     }
 }

@@ -26,7 +26,7 @@ done
 while read -r path && read -r keep && read -r user && read -r check; do
     candidate=$(staged "$path")
     if [ "$keep" = yes ]; then
-        folder=$(mktemp -d)
+        folder=$(mktemp -d) || give_up "$path: no temporary folder for its check (disk full?)" 81
         cp -p "$candidate" "$folder/${path##*/}" && chmod 755 "$folder"
         candidate="$folder/${path##*/}"
     fi

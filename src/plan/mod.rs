@@ -3,6 +3,8 @@
 //! "Needs a reload or restart" is judged from what the running process can have read: a file newer than the process (and than
 //! its last reload) is not live yet. A run that dies between writing and restarting therefore loses nothing.
 
+mod changes;
+mod memory;
 mod preflight;
 mod sections;
 mod state;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::memory::bytes;
 use super::{DataFolders, ObservedNode, Plan, Survey};
 use crate::cluster::{Cluster, Node, NodeName, ParameterValue};
 use crate::component::{ComponentName, Desired};
@@ -50,6 +51,7 @@ impl Preflight<'_> {
             findings.push(self.memory(node, survey));
             findings.extend(self.data(node));
             findings.extend(self.changes(node));
+            findings.extend(self.identity(node));
         }
         findings.extend(self.clocks());
         findings.extend(self.mixed());
@@ -282,11 +284,12 @@ impl Preflight<'_> {
             });
         }
         // A voter without its data, in a cluster that has data: started again as it is, it would be a stranger to the others.
-        let serves = self
-            .nodes
-            .iter()
-            .any(|(name, node)| self.data.get(name).is_some_and(|folders| node.data.contains(&folders.postgresql)));
-        if ours && serves && !seen.data.contains(&folders.etcd) {
+        // A host that was installed anew has lost our mark too, so the mark is asked of the host that holds the data.
+        let serves = self.nodes.iter().any(|(name, node)| {
+            node.owner.as_deref() == Some(cluster)
+                && self.data.get(name).is_some_and(|folders| node.data.contains(&folders.postgresql))
+        });
+        if serves && !seen.data.contains(&folders.etcd) {
             findings.push(
                 Finding::down("data.lost", &node.name, format!("{} is empty, though the cluster exists: this voter lost its data", folders.etcd))
                     .remedy("on another node: `etcdctl member remove ID`, then `etcdctl member add` with its peer address; this version does not replace members"),
@@ -309,29 +312,6 @@ impl Preflight<'_> {
             ))
         });
         findings
-    }
-
-    /// Changes that need a restart of what serves already: not made by this version, and never by surprise.
-    fn changes(&self, node: &Node) -> Vec<Finding> {
-        let (Some(seen), Some(plan)) =
-            (self.nodes.get(&node.name), self.plan.and_then(|plan| plan.nodes.get(&node.name)))
-        else {
-            return Vec::new();
-        };
-        let ours = seen.owner.as_deref() == Some(self.cluster.name.as_str());
-        let restarts: Vec<&str> = plan
-            .activate
-            .iter()
-            .filter(|(_, activation)| *activation > crate::component::Activation::Reload)
-            .map(|(service, _)| service.unit.as_str())
-            .collect();
-        if !ours || restarts.is_empty() {
-            return Vec::new();
-        }
-        let text = format!("the inventory now says something that needs a restart of {}", restarts.join(", "));
-        vec![Finding::down("change.restart", &node.name, text).remedy(
-            "this version installs, resumes and reloads, but does not restart what serves; put the former value back, or restart by hand after changing the file",
-        )]
     }
 
     fn clocks(&self) -> Vec<Finding> {
@@ -363,9 +343,6 @@ impl Preflight<'_> {
     fn mixed(&self) -> Vec<Finding> {
         let systems: BTreeSet<String> =
             self.surveys.values().filter_map(|(survey, _)| survey.os.as_ref()).map(|os| format!("{os}")).collect();
-        if systems.len() <= 1 && self.desired.is_some() {
-            return Vec::new();
-        }
         let systems: Vec<String> = systems.into_iter().collect();
         if systems.len() <= 1 {
             return Vec::new();
@@ -374,26 +351,5 @@ impl Preflight<'_> {
             Finding::down("os.mixed", "cluster", format!("the nodes run different systems: {}", systems.join(", ")))
                 .remedy("PostgreSQL's collations differ between them, and replicas would be silently wrong; use one release for all nodes"),
         ]
-    }
-}
-
-/// A memory parameter in bytes: a bare number counts blocks of 8 KiB.
-fn bytes(value: &ParameterValue) -> Option<u64> {
-    match value {
-        ParameterValue::Integer(blocks) => u64::try_from(*blocks).ok()?.checked_mul(8192),
-        ParameterValue::Text(text) => {
-            let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-            let (number, unit) = text.split_at(digits);
-            let factor = match unit.trim() {
-                "" => 8192,
-                "kB" => 1 << 10,
-                "MB" => 1 << 20,
-                "GB" => 1 << 30,
-                "TB" => 1 << 40,
-                _ => return None,
-            };
-            number.parse::<u64>().ok()?.checked_mul(factor)
-        }
-        ParameterValue::Bool(_) | ParameterValue::Float(_) => None,
     }
 }

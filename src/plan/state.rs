@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::sections;
 use crate::component::DesiredNode;
+use crate::component::patroni::CONFIGURATION;
 
 /// What a path is.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +62,8 @@ pub struct ObservedNode {
     pub units: BTreeMap<String, UnitState>,
     /// The data folders that hold something: PostgreSQL's, etcd's.
     pub data: BTreeSet<String>,
+    /// What the database on this host was made as: see [`identity`].
+    pub identity: BTreeMap<String, String>,
     /// The cluster that quorate put on this host, if it did.
     pub owner: Option<String>,
 }
@@ -113,6 +116,7 @@ pub fn args(node: &DesiredNode, data: &DataFolders) -> Vec<String> {
     }
     push("data", &data.etcd);
     push("data", &data.postgresql);
+    push("identity", CONFIGURATION);
     args
 }
 
@@ -140,10 +144,22 @@ impl ObservedNode {
                 .map(|(a, b)| (a.to_owned(), b.to_owned()))
                 .collect(),
             units: text("units").split("\n\n").filter_map(|block| unit(block, clock - uptime)).collect(),
-            data: text("data").lines().map(str::to_owned).collect(),
+            // Without this section nobody knows whether there is data.
+            data: sections.get("data")?.text.lines().map(str::to_owned).collect(),
+            identity: identity(text("identity")),
             owner: Some(text("owner").trim().to_owned()).filter(|owner| !owner.is_empty()),
         })
     }
+}
+
+/// The lines of Patroni's file that say which database it is: Patroni reads them once, when it starts, so a file in which they
+/// changed does harm only at the next boot.
+pub(super) fn identity(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .filter_map(|line| line.split_once(": "))
+        .filter(|(key, _)| matches!(*key, "scope" | "namespace" | "name" | "  data_dir" | "  bin_dir"))
+        .map(|(key, value)| (key.trim().to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// `root root 644 regular file|1732300000.123456789|/etc/x`.

@@ -1,5 +1,5 @@
 # Sorts the arguments into lists of quoted words, so that any path survives.
-paths= files= accounts= wanted= programs= links= units= data=
+paths= files= accounts= wanted= programs= links= units= data= identities=
 while [ $# -gt 1 ]; do
     word=$(printf "%s" "$2" | sed "s/'/'\\\\''/g")
     case $1 in
@@ -11,6 +11,7 @@ while [ $# -gt 1 ]; do
     link) links="$links '$word'" ;;
     unit) units="$units '$word'" ;;
     data) data="$data '$word'" ;;
+    identity) identities="$identities '$word'" ;;
     esac
     shift 2
 done
@@ -25,7 +26,15 @@ units() {
         echo
     done
 }
-data() { for d; do [ -z "$(ls -A "$d" 2>/dev/null)" ] || echo "$d"; done; }
+# A folder that is there and can't be read may hold anything: it counts as full.
+data() { for d; do [ ! -e "$d" ] || { held=$(ls -A "$d") && [ -z "$held" ]; } || echo "$d"; done; }
+# What a database was made as, by its Patroni's file; nothing where its data folder is empty.
+identity() {
+    for f; do
+        folder=$(sed -n "s/^  data_dir: '\(.*\)'$/\1/p" "$f")
+        [ -z "$folder" ] || [ -z "$(data "$folder")" ] || grep -E '^(scope|namespace|name|  data_dir|  bin_dir): ' "$f"
+    done
+}
 section clock date +%s.%N
 section uptime cat /proc/uptime
 eval "section entries stat -c '%U %G %a %F|%.9Y|%n' -- $paths"
@@ -36,4 +45,5 @@ eval "section programs programs $programs"
 eval "section links links $links"
 eval "section units units $units"
 eval "section data data $data"
+eval "section identity identity $identities"
 section owner cat /var/lib/quorate/cluster

@@ -46,7 +46,7 @@ impl Live {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Unit {
     active: bool,
-    enabled: bool,
+    pub(crate) enabled: bool,
     masked: bool,
     started: f64,
     reloaded: f64,
@@ -337,6 +337,12 @@ fn state(machine: &Machine, args: &[String], clock: f64) -> String {
                     add("data", format!("{name}\n"));
                 }
             }
+            "identity" if machine.units.get("patroni.service").is_some_and(|unit| unit.active) => {
+                let file = machine.live.get(name).and_then(|file| file.bytes.as_ref());
+                for line in file.map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default().lines() {
+                    add("identity", format!("{line}\n"));
+                }
+            }
             "unit" => {
                 let unit = machine.units.get(name).cloned().unwrap_or_default();
                 let found = machine.live.contains_key(&format!("/etc/systemd/system/{name}"));
@@ -366,6 +372,7 @@ fn state(machine: &Machine, args: &[String], clock: f64) -> String {
     sections.insert("clock", format!("{clock:.9}"));
     sections.insert("uptime", format!("{UPTIME} 1"));
     sections.insert("owner", machine.owner.clone());
+    sections.entry("data").or_default();
     for (name, body) in sections {
         let body = body.trim_end();
         writeln!(text, "={name} 0 {}\n{body}", body.len()).unwrap();
