@@ -26,9 +26,9 @@ pub(crate) fn run(verb: &Explain) -> Result<ExitCode, Failure> {
     let Some((title, text)) = known else {
         return Err(Failure::usage(
             format!("{:?} is no error code", verb.code),
-            "codes look like Q0101; `quorate explain exit-codes` explains exit codes",
+            "codes look like Q0101; `quorate explain exit-codes` explains exit codes; findings such as `patroni.timeline` stand in docs/verify.md and docs/check.md",
         ));
     };
-    Context::print(&format!("{}: {title}\n\n{text}\n", verb.code));
+    Context::print(&format!("{}: {title}\n\n{text}\n", verb.code.to_uppercase()));
     Ok(ExitCode::SUCCESS)
 }

@@ -54,7 +54,7 @@ pub enum SecretError {
     #[error("the operating system gave no random bytes: {0}")]
     Random(getrandom::Error),
     /// A file can't be read.
-    #[error("the secret `{key}` can't be read from {}: {source}\n  = help: {help}", file.display())]
+    #[error("{} can't be read: {}: {source}\n  = help: {help}", subject(key), file.display())]
     File {
         /// The secret's key.
         key: String,
@@ -166,10 +166,15 @@ pub fn read_secrets(cluster: &Cluster) -> Result<Secrets, SecretError> {
     Ok(secrets)
 }
 
+/// What a file of secrets holds, in a sentence: one secret, or (key `secrets`) those of the secrets file.
+fn subject(key: &str) -> String {
+    if key == "secrets" { "the secrets file".to_owned() } else { format!("the secret `{key}`") }
+}
+
 /// Reads a file of secrets, unless somebody else may read it too (`others`: the mode bits that must not be set).
 fn read_file(key: &str, path: &Path, others: u32) -> Result<String, SecretError> {
     let help = if key == "secrets" {
-        "`quorate init` writes it beside the inventory; `secrets: {file: PATH}` names another one"
+        "`quorate init` writes both; for an inventory of your own, make another pair (`-i new.yml`) and take its secrets file; `secrets: {file: PATH}` names one elsewhere"
     } else {
         "the path is relative to the inventory's folder; the file must hold UTF-8 text and nothing but the secret"
     };

@@ -288,11 +288,16 @@ fn entry(map: &mut OpenMap, entry: Entry, problems: &mut Vec<Diagnostic>) {
 
 /// A diagnostic for text that is no YAML.
 fn syntax(text: &str, marker: Marker, info: &str) -> Diagnostic {
-    let span = Span::point(marker.line().max(1), marker.col());
-    let line = text.lines().nth(span.line - 1).unwrap_or_default();
-    let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
+    let line_at = |number: usize| number.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+    let indented_by_tab = |line: &str| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
+    let mut span = Span::point(marker.line().max(1), marker.col());
+    // A plain value may go on in the next line: the reader stops at the value and means the tab behind it.
+    if info.contains("tab") && !indented_by_tab(line_at(span.line)) && indented_by_tab(line_at(span.line + 1)) {
+        span = Span::point(span.line + 1, 0);
+    }
+    let line = line_at(span.line);
     let problem = Diagnostic::new(Code::SYNTAX, span, format!("this is not valid YAML: {info}"));
-    if indent.contains('\t') {
+    if indented_by_tab(line) {
         return problem
             .why("YAML does not allow tabs as indentation")
             .help("replace the tabs in front of the line with spaces");
@@ -302,7 +307,7 @@ fn syntax(text: &str, marker: Marker, info: &str) -> Diagnostic {
             .why("braces open a mapping in YAML")
             .help("nothing is replaced in an inventory; write the value itself");
     }
-    let before = span.line.checked_sub(2).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+    let before = line_at(span.line - 1);
     for (number, line) in [(span.line, line), (span.line.saturating_sub(1), before)] {
         if let Some((key, value)) = line.trim_start().split_once(':')
             && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')

@@ -48,6 +48,8 @@ pub(super) fn haproxy(cluster: &Cluster, answers: &Answers<'_>, leader: Option<&
         findings.push(if right && replicas == wanted_replicas {
             Finding::ok("haproxy.routes", name, text)
         } else {
+            let leader = leader.map_or("nobody", NodeName::as_str);
+            let text = format!("{text}; as it shall be: {leader}, and {}", shown(&wanted_replicas));
             Finding::degraded("haproxy.routes", name, text)
                 .remedy("HAProxy asks Patroni's REST API every few seconds: `echo 'show stat' | socat - /run/haproxy/admin.sock` shows each check")
         });

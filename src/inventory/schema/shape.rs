@@ -334,7 +334,13 @@ pub(in crate::inventory) fn closest<'a>(word: &str, known: &[&'a str]) -> Option
     if let Some(same) = known.iter().find(|known| **known == lower) {
         return Some(same);
     }
-    get_close_matches(lower.as_str(), known, 1, 0.7).first().copied()
+    // Two letters exchanged in a short word are below what counts as close.
+    let exchanged = |known: &&&str| {
+        let mut differ = known.bytes().zip(lower.bytes()).filter(|(left, right)| left != right);
+        let first = [differ.next(), differ.next(), differ.next()];
+        known.len() == lower.len() && matches!(first, [Some((a, b)), Some((c, d)), None] if a == d && b == c)
+    };
+    get_close_matches(lower.as_str(), known, 1, 0.7).first().or_else(|| known.iter().find(exchanged)).copied()
 }
 
 /// Where a key that is unknown here would be known: in which group of the inventory.
