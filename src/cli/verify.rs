@@ -32,7 +32,14 @@ pub(crate) fn run(context: &Context, verb: &Verify) -> Result<ExitCode, Failure>
     let findings = Context::block_on(async {
         loop {
             // A new connection each time: a host that was down may be back.
-            let findings = apply::verify_now(&setting).await?;
+            let findings = match apply::verify_now(&setting).await {
+                // Hosts that do not answer yet are what one waits for.
+                Err(apply::ApplyError::Hosts(_)) if Instant::now() < until => {
+                    tokio::time::sleep(POLL).await;
+                    continue;
+                }
+                told => told?,
+            };
             if Verdict::of(&findings).level() == Level::Ok || Instant::now() >= until {
                 return Ok(findings);
             }

@@ -5,6 +5,7 @@ for path; do
         kept="/var/lib/quorate/previous$path"
         mkdir -p "${kept%/*}" && cp -p "$path" "$kept" || exit 1
     fi
-    mv -f "$new" "$path" || exit 1
+    # Dated now: a daemon that restarted since the file was staged has not read it.
+    touch "$new" && mv -fT "$new" "$path" || exit 1
     sync "${path%/*}"
 done
