@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::install::ACCOUNTS;
+use super::install::{ACCOUNTS, PACKAGES_LIMIT};
 use super::{ApplyError, Run, all, failure, step};
 use crate::artifact::{ArtifactError, Recipe, fetch};
 use crate::cluster::{NodeName, sha256};
@@ -14,8 +14,6 @@ use crate::platform;
 
 /// A compile on two slow cores takes minutes, not an hour.
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
-/// Packages come over whatever line the site has.
-const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
 
 /// A recipe with its inputs, downloaded and verified.
 struct Work {

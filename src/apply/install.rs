@@ -9,7 +9,8 @@ use crate::host::{CHECK_FAILED, Candidate, Command, Host, discard, stage};
 use crate::plan::NodePlan;
 use crate::platform;
 
-const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
+/// Packages come over whatever line the site has.
+pub(super) const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
 
 /// Marks the host as this cluster's, before the first thing is made on it that another run could take for foreign.
 const CLAIM: &str =

@@ -1,6 +1,6 @@
 //! Debian 11, 12 and 13.
 
-use super::{Daemon, EarlyFile, Platform, debian_go};
+use super::{Daemon, Platform, debian_go};
 use crate::cluster::{Os, PackageSource, Version};
 
 /// What differs from release to release.
@@ -101,15 +101,6 @@ impl Platform for Release {
         "/var/lib/postgresql"
     }
 
-    fn early_files(&self) -> &'static [EarlyFile] {
-        // Read by postgresql-common when postgresql-NN is configured: without it a stray cluster "main" is created, takes
-        // port 5432 and starts at boot. The packages must then be installed with `--force-confold`.
-        &[EarlyFile {
-            path: "/etc/postgresql-common/createcluster.conf",
-            text: "# Managed by quorate: Patroni creates the only cluster of this host.\ncreate_main_cluster = false\n",
-        }]
-    }
-
     fn proven_version(&self, daemon: Daemon) -> Version {
         match daemon {
             Daemon::Etcd => self.etcd,
@@ -193,10 +184,6 @@ impl Platform for Release {
 
     fn python(&self) -> &'static str {
         "/usr/bin/python3"
-    }
-
-    fn environment_dir(&self) -> &'static str {
-        "/etc/default"
     }
 
     fn systemd_version(&self) -> u16 {

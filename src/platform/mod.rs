@@ -17,15 +17,6 @@ pub struct UnsupportedOs {
     pub known: &'static str,
 }
 
-/// A file that must be there before packages are installed, because their installation reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EarlyFile {
-    /// Absolute path.
-    pub path: &'static str,
-    /// The bytes; owner root, mode 0644.
-    pub text: &'static str,
-}
-
 /// A program of one of the daemons that can come from a source build or from the family's package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Daemon {
@@ -59,9 +50,6 @@ pub trait Platform: std::fmt::Debug + Sync {
     /// Home folder of the account `postgres`.
     fn postgres_home(&self) -> &'static str;
 
-    /// Files to write before the first package is installed.
-    fn early_files(&self) -> &'static [EarlyFile];
-
     /// The version built by default: the one proven on this release.
     fn proven_version(&self, daemon: Daemon) -> Version;
 
@@ -94,9 +82,6 @@ pub trait Platform: std::fmt::Debug + Sync {
 
     /// The Python that Patroni's virtual environment is made with.
     fn python(&self) -> &'static str;
-
-    /// Folder of environment files that packaged units read.
-    fn environment_dir(&self) -> &'static str;
 
     /// systemd's version: it decides which options `systemd-analyze verify` takes.
     fn systemd_version(&self) -> u16;

@@ -1,6 +1,6 @@
 //! RHEL 8 and 9 and their rebuilds, with PostgreSQL from the PostgreSQL project's archive.
 
-use super::{Daemon, EarlyFile, Platform};
+use super::{Daemon, Platform};
 use crate::cluster::{Os, PackageSource, Version};
 
 /// What differs from release to release.
@@ -67,10 +67,6 @@ impl Platform for Release {
 
     fn postgres_home(&self) -> &'static str {
         "/var/lib/pgsql"
-    }
-
-    fn early_files(&self) -> &'static [EarlyFile] {
-        &[]
     }
 
     fn proven_version(&self, daemon: Daemon) -> Version {
@@ -147,10 +143,6 @@ impl Platform for Release {
 
     fn python(&self) -> &'static str {
         self.python
-    }
-
-    fn environment_dir(&self) -> &'static str {
-        "/etc/sysconfig"
     }
 
     fn systemd_version(&self) -> u16 {
