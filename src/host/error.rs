@@ -1,4 +1,4 @@
-//! Why a host gave no answer. All of these end a run with exit code 4 before anything was changed.
+//! Why a host gave no answer, or refused. Those of the first kind end a run with exit code 4 before anything was changed.
 
 use std::time::Duration;
 
@@ -74,6 +74,28 @@ pub enum HostError {
         /// The limit.
         after: Duration,
     },
+    /// Another run has the lock. Exit code 6: nothing was done.
+    #[error("{host}: another run has the lock: {who} on {from} runs `quorate {command}` since {since}")]
+    Locked {
+        /// The node that refused.
+        host: String,
+        /// Whose run it is.
+        who: String,
+        /// The machine that it runs on.
+        from: String,
+        /// When it took the lock, RFC 3339.
+        since: String,
+        /// Its verb.
+        command: String,
+    },
+    /// The lock was lost in the middle of a run: this step was not begun.
+    #[error("{host}: this run no longer has the lock, so {step} was not begun")]
+    Fenced {
+        /// The node.
+        host: String,
+        /// What was to be done.
+        step: String,
+    },
     /// ssh itself could not be run here.
     #[error("ssh could not be run on this machine: {reason}")]
     Local {
@@ -103,6 +125,12 @@ impl HostError {
                 "the login needs sudo without a password: `LOGIN ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d/quorate, or ssh: { user: root }".to_owned()
             }
             Self::Lost { .. } | Self::Timeout { .. } => "run the same command again: it looks first and goes on from there".to_owned(),
+            Self::Locked { .. } => {
+                "wait until that run has ended; if it is gone and its lock is not (it frees itself within 30 s), `quorate unlock` frees it".to_owned()
+            }
+            Self::Fenced { .. } => {
+                "the line was silent for too long, or somebody ran `quorate unlock`: see `quorate history`, then run the same command again".to_owned()
+            }
             Self::Local { .. } => "install the OpenSSH client; `ssh -V` must work".to_owned(),
         }
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::{Command, HostError, Output, Transport, connect};
+use super::frame::FENCED;
+use super::lock::{PATIENCE, refusal, take};
+use super::{Command, Held, Holder, HostError, Output, Transport, connect};
 use crate::cluster::{Cluster, NodeName};
 
 /// How long one host may take to let us in.
@@ -18,6 +20,7 @@ pub struct Host {
     /// Its name.
     pub name: NodeName,
     transport: Arc<Box<dyn Transport>>,
+    fence: Option<Arc<str>>,
     // Last, so that ssh's socket outlives the connection: a run that is stopped in the middle still ends it by that.
     _folder: Option<Arc<tempfile::TempDir>>,
 }
@@ -25,21 +28,37 @@ pub struct Host {
 impl Host {
     /// A host behind any transport.
     pub fn new(name: NodeName, transport: Box<dyn Transport>) -> Self {
-        Self { name, transport: Arc::new(transport), _folder: None }
+        Self { name, transport: Arc::new(transport), fence: None, _folder: None }
     }
 
-    /// Runs a command there as root.
+    /// Runs a command there as root; once the fleet is locked, only as long as the lock is still ours.
     ///
     /// # Errors
-    /// [`HostError`] when there is no whole answer.
+    /// [`HostError`] when there is no whole answer, [`HostError::Fenced`] when the lock is gone.
     pub async fn run(&self, command: &Command) -> Result<Output, HostError> {
-        self.transport.run(command).await
+        let Some(token) = &self.fence else { return self.transport.run(command).await };
+        let fenced = Command { fence: Some(Arc::clone(token)), ..command.clone() };
+        let output = self.transport.run(&fenced).await?;
+        if output.code == FENCED {
+            return Err(HostError::Fenced { host: self.name.to_string(), step: command.step.clone() });
+        }
+        Ok(output)
+    }
+
+    async fn lock(&self, holder: &Holder, wait: Duration) -> Result<Box<dyn Held>, HostError> {
+        let (output, held) = self.transport.hold(&take(holder, wait)).await?;
+        match (refusal(self, &output), held) {
+            (None, Some(held)) => Ok(held),
+            (Some(error), _) => Err(error),
+            (None, None) => Err(HostError::Lost { host: self.name.to_string(), step: "taking the lock".to_owned() }),
+        }
     }
 }
 
 /// The connected hosts of a cluster.
 pub struct Fleet {
     hosts: BTreeMap<NodeName, Host>,
+    locks: Vec<Box<dyn Held>>,
     // Holds ssh's sockets; removed with the fleet.
     _folder: Option<Arc<tempfile::TempDir>>,
 }
@@ -47,7 +66,11 @@ pub struct Fleet {
 impl Fleet {
     /// A fleet of hosts that are connected already.
     pub fn new(hosts: impl IntoIterator<Item = Host>) -> Self {
-        Self { hosts: hosts.into_iter().map(|host| (host.name.clone(), host)).collect(), _folder: None }
+        Self {
+            hosts: hosts.into_iter().map(|host| (host.name.clone(), host)).collect(),
+            locks: Vec::new(),
+            _folder: None,
+        }
     }
 
     /// Connects to all nodes at once and waits for every verdict.
@@ -78,7 +101,7 @@ impl Fleet {
                 Err(error) => return Err(HostError::Local { reason: error.to_string() }),
             }
         }
-        Ok((Self { hosts, _folder: Some(folder) }, failures))
+        Ok((Self { hosts, locks: Vec::new(), _folder: Some(folder) }, failures))
     }
 
     /// The connected hosts, by name.
@@ -108,8 +131,47 @@ impl Fleet {
         answers
     }
 
-    /// Ends all connections.
-    pub async fn close(self) {
+    /// Takes the lock of every host for this run, and from then on lets every command through [`Host::run`] look first
+    /// whether it still has it. The first host refuses at once; what a run that vanished left on the others is waited for.
+    ///
+    /// # Errors
+    /// [`HostError::Locked`] when another run has one of them; no lock is ours then. Any other error of a host likewise.
+    pub async fn lock(&mut self, holder: &Holder) -> Result<(), HostError> {
+        let mut hosts = self.hosts.values().cloned();
+        let Some(first) = hosts.next() else { return Ok(()) };
+        self.locks.push(first.lock(holder, Duration::ZERO).await?);
+        let mut tries = JoinSet::new();
+        for host in hosts {
+            let holder = holder.clone();
+            tries.spawn(async move { (host.name.clone(), host.lock(&holder, PATIENCE).await) });
+        }
+        let mut failures = BTreeMap::new();
+        while let Some(Ok((name, tried))) = tries.join_next().await {
+            match tried {
+                Ok(held) => self.locks.push(held),
+                Err(error) => drop(failures.insert(name, error)),
+            }
+        }
+        if let Some((_, error)) = failures.pop_first() {
+            self.unlock().await;
+            return Err(error);
+        }
+        let token: Arc<str> = holder.token.as_str().into();
+        self.hosts.values_mut().for_each(|host| host.fence = Some(Arc::clone(&token)));
+        Ok(())
+    }
+
+    /// Gives the locks back, and waits until the next run can have them. Nothing happens if there are none.
+    pub async fn unlock(&mut self) {
+        let mut releases = JoinSet::new();
+        self.locks.drain(..).for_each(|held| drop(releases.spawn(held.release())));
+        while releases.join_next().await.is_some() {}
+        self.hosts.values_mut().for_each(|host| host.fence = None);
+    }
+
+    /// Gives the locks back and ends all connections.
+    pub async fn close(mut self) {
+        self.unlock().await;
         let mut closing = JoinSet::new();
         for host in self.hosts.into_values() {
             if let Some(transport) = Arc::into_inner(host.transport) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::HostError;
+use super::hold::KEEP;
 
 /// A script for a host, run by `/bin/sh` as root with `LC_ALL=C` and umask 077.
 #[derive(Debug, Clone)]
@@ -20,7 +21,16 @@ pub struct Command {
     pub timeout: Duration,
     /// Whether its input stays open until it ends. Its script then sees the input end when we are gone, and can stop.
     pub watched: bool,
+    /// The token of the lock that it needs: without it there, it does nothing. [`Host::run`](super::Host::run) sets it.
+    pub fence: Option<Arc<str>>,
 }
+
+/// The exit code of a command that was kept from its work because the lock is another's, or nobody's.
+pub(super) const FENCED: i32 = 91;
+
+/// The check at the beginning of a fenced command: built-ins of the shell alone, since every command bears it.
+const FENCE: &str = r#"{ read -r held </run/quorate/holder; } 2>/dev/null || held=
+case $held in *"\"$fence\""*) ;; *) exit 91 ;; esac"#;
 
 impl Command {
     /// A script without arguments that may take half a minute.
@@ -32,6 +42,7 @@ impl Command {
             stdin: Arc::default(),
             timeout: Duration::from_secs(30),
             watched: false,
+            fence: None,
         }
     }
 
@@ -130,18 +141,30 @@ pub(super) struct Framed {
 impl Framed {
     /// Frames a command with a random word.
     pub(super) fn new(command: &Command) -> Result<Self, HostError> {
-        let mut random = [0_u8; 12];
-        getrandom::fill(&mut random).map_err(|error| HostError::Local { reason: error.to_string() })?;
-        Ok(Self::with_nonce(command, &crate::cluster::hex(&random)))
+        Ok(Self::with_nonce(command, &random_word()?))
     }
 
     fn with_nonce(command: &Command, nonce: &str) -> Self {
+        Self::around(command, nonce, "")
+    }
+
+    /// Frames a command whose script may call `keep`: see [`super::hold`].
+    pub(super) fn held(command: &Command) -> Result<Self, HostError> {
+        Ok(Self::around(command, &random_word()?, KEEP))
+    }
+
+    fn around(command: &Command, nonce: &str, functions: &str) -> Self {
         let words: Vec<String> = command.args.iter().map(|arg| quote(arg)).collect();
+        let fence = match &command.fence {
+            Some(token) => format!("fence={}\n{FENCE}\n", quote(token)),
+            None => String::new(),
+        };
+        let functions = if functions.is_empty() { String::new() } else { format!("nonce={nonce}{functions}\n") };
         let program = format!(
             "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH; umask 077; cd /\n\
              printf '\\n%s begin\\n' {nonce}\n\
              set -- {}\n\
-             (\n{}\n)\n\
+             (\n{functions}{fence}{}\n)\n\
              printf '\\n%s %s\\n' {nonce} \"$?\"\n",
             words.join(" "),
             command.script,
@@ -170,6 +193,13 @@ impl Framed {
     pub(super) fn began(&self, stdout: &[u8]) -> bool {
         find(stdout, format!("\n{} begin\n", self.nonce).as_bytes()).is_some()
     }
+}
+
+/// A word that nobody can guess.
+pub(super) fn random_word() -> Result<String, HostError> {
+    let mut random = [0_u8; 12];
+    getrandom::fill(&mut random).map_err(|error| HostError::Local { reason: error.to_string() })?;
+    Ok(crate::cluster::hex(&random))
 }
 
 /// A word as POSIX shells read it back byte for byte.

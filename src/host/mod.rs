@@ -8,12 +8,18 @@ mod error;
 mod files;
 mod fleet;
 mod frame;
+mod hold;
+mod lock;
+#[cfg(test)]
+mod real_shell;
 mod ssh;
 
 pub use error::HostError;
 pub use files::{CHECK_FAILED, Candidate, commit, discard, stage};
 pub use fleet::{Fleet, Host};
 pub use frame::{Command, Output};
+pub use hold::{Held, Hold};
+pub use lock::{Holder, break_lock, look};
 pub use ssh::connect;
 
 use std::pin::Pin;
@@ -28,6 +34,14 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// [`HostError`] when the host, the login or sudo fails, or no whole answer came within the command's time.
     fn run<'a>(&'a self, command: &'a Command) -> Answer<'a>;
+
+    /// Runs a command whose script may call `keep` (a shell function that is there for it): the answer comes then, with exit
+    /// code 0, and the script goes on behind `keep` once the guard is dropped, or we are gone, to clean up. A script that
+    /// ends without calling it has answered with its exit code, and there is no guard. Its standard input belongs to `keep`.
+    ///
+    /// # Errors
+    /// [`HostError`] as with [`run`](Transport::run); nothing is held then.
+    fn hold<'a>(&'a self, command: &'a Command) -> Hold<'a>;
 
     /// Ends the connection.
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>>;

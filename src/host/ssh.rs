@@ -7,16 +7,22 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openssh::{Child, ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
+use openssh::{
+    Child, ChildStderr, ChildStdin, ChildStdout, ControlPersist, KnownHosts, Session, SessionBuilder, Stdio,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::classify;
 use super::frame::Framed;
+use super::hold::{Heart, Held, Hold};
 use super::{Answer, Command, HostError, Output, Transport};
 use crate::cluster::{Node, Ssh};
 
 /// The longest control folder for which ssh's socket path still fits (measured with OpenSSH 9: 62 is too long).
 const LONGEST_CONTROL_FOLDER: usize = 61;
+
+/// How long the end of a held process is waited for.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Becomes root if the login is not, and bounds the time there. Single quotes keep it whole in any login shell.
 const BECOME_ROOT: &str = r#"if [ "$(id -u)" = 0 ]; then exec timeout -k 10 "$1" /bin/sh -c "$0"; fi; exec sudo -n timeout -k 10 "$1" /bin/sh -c "$0""#;
@@ -73,7 +79,7 @@ pub async fn connect(node: &Node, folder: &Path, limit: Duration) -> Result<Box<
         }
     };
     let session = Arc::new(session);
-    let holder = hold(&session).await;
+    let holder = open(&session).await;
     Ok(Box::new(SshTransport { host, session, holder }))
 }
 
@@ -115,37 +121,36 @@ fn ssh_config(ssh: &Ssh, folder: &Path, host: &str) -> String {
 
 /// Keeps the connection from counting as idle through a long build on another host: a remote `cat` on an open pipe. It ends
 /// with this process, however that ends, and then the connection does too.
-async fn hold(session: &Arc<Session>) -> Option<Child<Arc<Session>>> {
+async fn open(session: &Arc<Session>) -> Option<Remote> {
     let mut cat = Arc::clone(session).arc_command("cat");
     cat.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().await.ok()
 }
 
+type Remote = Child<Arc<Session>>;
+
 struct SshTransport {
     host: String,
     session: Arc<Session>,
-    holder: Option<Child<Arc<Session>>>,
+    holder: Option<Remote>,
 }
 
 impl SshTransport {
+    /// Starts a framed program as root; 0 `seconds` are without a limit there.
+    async fn start(&self, framed: &Framed, seconds: u64) -> Option<(Remote, ChildStdin, ChildStdout, ChildStderr)> {
+        let seconds = seconds.to_string();
+        let mut command = Arc::clone(&self.session).arc_command("/bin/sh");
+        command.args(["-c", BECOME_ROOT, framed.bootstrap.as_str(), seconds.as_str()]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().await.ok()?;
+        let (to, from, errors) = (child.stdin().take()?, child.stdout().take()?, child.stderr().take()?);
+        Some((child, to, from, errors))
+    }
+
     async fn ask(&self, command: &Command) -> Result<Output, HostError> {
         let framed = Framed::new(command)?;
         let lost = || HostError::Lost { host: self.host.clone(), step: command.step.clone() };
-        let seconds = command.timeout.as_secs().to_string();
-        let mut child = self
-            .session
-            .command("/bin/sh")
-            .args(["-c", BECOME_ROOT, framed.bootstrap.as_str(), seconds.as_str()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .await
-            .map_err(|_| lost())?;
-        let (Some(mut to), Some(mut from), Some(mut errors)) =
-            (child.stdin().take(), child.stdout().take(), child.stderr().take())
-        else {
-            return Err(lost());
-        };
+        let (child, mut to, mut from, mut errors) =
+            self.start(&framed, command.timeout.as_secs()).await.ok_or_else(lost)?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let send = async {
             // A program that ends early closes its input; its answer says why, so a broken pipe is no error here.
@@ -189,6 +194,81 @@ impl SshTransport {
     }
 }
 
+impl SshTransport {
+    /// Starts what goes on after its answer. It has no limit there but the heartbeat; the script bounds its own waiting.
+    async fn begin(&self, command: &Command) -> Result<(Output, Option<Box<dyn Held>>), HostError> {
+        let framed = Framed::held(command)?;
+        let lost = || HostError::Lost { host: self.host.clone(), step: command.step.clone() };
+        let (child, mut to, mut from, mut errors) = self.start(&framed, 0).await.ok_or_else(lost)?;
+        let _ = to.write_all(&framed.head).await;
+        let _ = to.write_all(&command.stdin).await;
+        let heart = to.into_owned_fd().and_then(Heart::start).map_err(|_| lost())?;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        // Whole as soon as its last mark is there: this program does not end then.
+        let read = async {
+            while from.read_buf(&mut stdout).await.is_ok_and(|read| read > 0) {
+                if let Some(output) = framed.answer(stdout.clone(), Vec::new()) {
+                    return Some(output);
+                }
+            }
+            None
+        };
+        let read = tokio::time::timeout(command.timeout, async {
+            tokio::select! {
+                biased;
+                answer = read => answer,
+                // What it says beside is collected, but its end is not the answer's.
+                _ = async { let _ = errors.read_to_end(&mut stderr).await; std::future::pending::<()>().await } => None,
+            }
+        });
+        let Ok(answer) = read.await else {
+            return Err(HostError::Timeout {
+                host: self.host.clone(),
+                step: command.step.clone(),
+                after: command.timeout,
+            });
+        };
+        match answer {
+            Some(output) if output.success() => {
+                let held = SshHeld { heart, child, from, errors };
+                Ok((Output { stderr, ..output }, Some(Box::new(held))))
+            }
+            Some(output) => Ok((Output { stderr, ..output }, None)),
+            None => {
+                drop(heart);
+                let code = child.wait().await.ok().and_then(|status| status.code());
+                Err(kept_out(&self.host, code, &stdout, &stderr)
+                    .filter(|_| !framed.began(&stdout))
+                    .unwrap_or_else(lost))
+            }
+        }
+    }
+}
+
+/// A held process behind ssh. Dropped, it takes heartbeat, input and channel with it.
+struct SshHeld {
+    heart: Heart,
+    child: Remote,
+    from: ChildStdout,
+    errors: ChildStderr,
+}
+
+impl Held for SshHeld {
+    fn release(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let Self { heart, child, mut from, mut errors } = *self;
+        drop(heart);
+        Box::pin(async move {
+            let end = async {
+                let (mut rest, mut said) = (Vec::new(), Vec::new());
+                let _ = tokio::join!(from.read_to_end(&mut rest), errors.read_to_end(&mut said));
+                let _ = child.wait().await;
+            };
+            // A line that broke meanwhile gives no end; the host ends it by itself.
+            let _ = tokio::time::timeout(RELEASE_LIMIT, end).await;
+        })
+    }
+}
+
 /// Why a command did not even begin, if the host said so: sudo refused, or the login has no shell that would run it.
 /// `None` when the connection broke (255 is ssh's own code) or time ran out.
 fn kept_out(host: &str, code: Option<i32>, stdout: &[u8], stderr: &[u8]) -> Option<HostError> {
@@ -210,6 +290,10 @@ fn kept_out(host: &str, code: Option<i32>, stdout: &[u8], stderr: &[u8]) -> Opti
 impl Transport for SshTransport {
     fn run<'a>(&'a self, command: &'a Command) -> Answer<'a> {
         Box::pin(self.ask(command))
+    }
+
+    fn hold<'a>(&'a self, command: &'a Command) -> Hold<'a> {
+        Box::pin(self.begin(command))
     }
 
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use quorate::cluster::{Cluster, NodeName, sha256};
-use quorate::host::{Answer, Command, Fleet, Host, HostError, Output, Transport};
+use quorate::host::{Answer, Command, Fleet, Held, Hold, Host, HostError, Output, Transport};
 use serde_json::{Value, json};
 
 /// How a command fails.
@@ -103,7 +103,22 @@ impl Transport for Line {
         Box::pin(async move { self.1.0.lock().unwrap().arrive(&self.0, command) })
     }
 
+    /// Whoever asks for a lock has it.
+    fn hold<'a>(&'a self, _: &'a Command) -> Hold<'a> {
+        let answer = Output { code: 0, stdout: Vec::new(), stderr: Vec::new() };
+        Box::pin(async { Ok((answer, Some(Box::new(Nothing) as Box<dyn Held>))) })
+    }
+
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async {})
+    }
+}
+
+/// A guard of nothing.
+struct Nothing;
+
+impl Held for Nothing {
+    fn release(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async {})
     }
 }
