@@ -4,6 +4,9 @@
 //! input, so that nothing of them shows in a process list; the answer comes framed by a random word and carries the real
 //! exit code, so that a login banner, a shell's noise or a cut line can't be mistaken for an answer.
 
+mod change;
+#[cfg(test)]
+mod change_tests;
 mod error;
 mod files;
 mod fleet;
@@ -14,6 +17,7 @@ mod lock;
 mod real_shell;
 mod ssh;
 
+pub use change::{Activation, FileDate, Mode, NOT_ACTIVATED, UNDONE, confirm, undo_now};
 pub use error::HostError;
 pub use files::{CHECK_FAILED, Candidate, commit, discard, stage};
 pub use fleet::{Fleet, Host};

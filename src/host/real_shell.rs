@@ -1,18 +1,40 @@
 //! For unit tests: runs commands as a host would, in a real shell, with a temporary folder in place of the host's own.
 
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use super::frame::{Command, Framed, Output};
 
-/// A folder that stands for a host. What its scripts call `systemctl` and `systemd-run` is written to the file `calls`.
+/// A folder that stands for a host. Calls of `systemctl` and `systemd-run` are written to the file `calls`.
 pub(super) struct Machine {
     folder: tempfile::TempDir,
     shell: &'static str,
-    /// Shell functions put before every script.
-    pub(super) functions: String,
 }
+
+/// Answers from the files `active`, `enabled` and `started` (of the process, in microseconds since the boot); the file
+/// `refuse` names a verb that fails.
+const SYSTEMCTL: &str = r#"#!/bin/sh
+cd "${0%/*}/.." && echo "systemctl $*" >>calls
+now() { read -r up _ </proc/uptime; echo "${up%.*}${up#*.}0000" >started; }
+[ "$1" != "$(cat refuse 2>/dev/null)" ] || exit 1
+case $1 in
+    is-active) [ "$2" = --quiet ] || cat active; [ "$(cat active)" = active ] ;;
+    is-enabled) cat enabled ;;
+    show) cat started ;;
+    start | restart) echo active >active; now ;;
+    stop) case $2 in quorate-undo*) ;; *) echo inactive >active ;; esac ;;
+    enable) echo enabled >enabled ;;
+    disable) echo disabled >enabled ;;
+esac
+"#;
+
+/// Only notes what was armed.
+const SYSTEMD_RUN: &str = r#"#!/bin/sh
+cd "${0%/*}/.." && echo "systemd-run $*" >>calls
+[ "$(cat refuse 2>/dev/null)" != systemd-run ]
+"#;
 
 /// The shells that this machine has: the standard's own, and one with more of its own mind.
 pub(super) fn shells() -> impl Iterator<Item = &'static str> {
@@ -20,8 +42,26 @@ pub(super) fn shells() -> impl Iterator<Item = &'static str> {
 }
 
 impl Machine {
+    /// A bare one, with one unit that runs since the boot.
     pub(super) fn new(shell: &'static str) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), shell, functions: String::new() }
+        let machine = Self { folder: tempfile::tempdir().unwrap(), shell };
+        for (path, text) in [("active", "active\n"), ("enabled", "enabled\n"), ("started", "1000000\n"), ("calls", "")]
+        {
+            machine.write(path, text);
+        }
+        for (name, text) in [("systemctl", SYSTEMCTL), ("systemd-run", SYSTEMD_RUN)] {
+            let path = format!("bin/{name}");
+            machine.write(&path, text);
+            std::fs::set_permissions(machine.path(&path), std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        machine
+    }
+
+    /// What was called since the last time this was asked.
+    pub(super) fn calls(&self) -> String {
+        let calls = self.read("calls").unwrap();
+        self.write("calls", "");
+        calls
     }
 
     /// Where a path of the host really is.
@@ -51,7 +91,8 @@ impl Machine {
 
     fn spawn(&self, command: &Command, framed: &Framed) -> Child {
         let mut program = String::from_utf8(framed.head.clone()).unwrap();
-        program = program.replacen("(\n", &format!("(\n{}\n", self.functions), 1);
+        let root = self.folder.path().display();
+        program = program.replacen("PATH=", &format!("PATH={root}/bin:"), 1);
         let mut child = std::process::Command::new(self.shell)
             .args(["-c", &self.here(&program)])
             .stdin(Stdio::piped())
