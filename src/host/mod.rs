@@ -11,7 +11,9 @@ mod error;
 mod files;
 mod fleet;
 mod frame;
+pub mod generations;
 mod hold;
+pub mod journal;
 mod lock;
 #[cfg(test)]
 mod real_shell;
