@@ -13,5 +13,6 @@
 
 mod faults;
 mod harness;
+mod host;
 mod install;
 mod variants;
