@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::error::classify;
 use super::frame::Framed;
-use super::hold::{Heart, Held, Hold};
+use super::hold::{BEAT, Heart, Held, Hold};
 use super::{Answer, Command, HostError, Output, Transport};
 use crate::cluster::{Node, Ssh};
 
@@ -202,7 +202,7 @@ impl SshTransport {
         let (child, mut to, mut from, mut errors) = self.start(&framed, 0).await.ok_or_else(lost)?;
         let _ = to.write_all(&framed.head).await;
         let _ = to.write_all(&command.stdin).await;
-        let heart = to.into_owned_fd().and_then(Heart::start).map_err(|_| lost())?;
+        let heart = to.into_owned_fd().and_then(|pipe| Heart::start(pipe, BEAT)).map_err(|_| lost())?;
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         // Whole as soon as its last mark is there: this program does not end then.
         let read = async {
@@ -213,15 +213,15 @@ impl SshTransport {
             }
             None
         };
-        let read = tokio::time::timeout(command.timeout, async {
-            tokio::select! {
-                biased;
-                answer = read => answer,
-                // What it says beside is collected, but its end is not the answer's.
-                _ = async { let _ = errors.read_to_end(&mut stderr).await; std::future::pending::<()>().await } => None,
-            }
-        });
-        let Ok(answer) = read.await else {
+        // What it says beside is collected, but its end is not the answer's.
+        let collect = async {
+            let _ = errors.read_to_end(&mut stderr).await;
+            std::future::pending::<()>().await;
+        };
+        let both = async {
+            tokio::select! { answer = read => answer, () = collect => None }
+        };
+        let Ok(answer) = tokio::time::timeout(command.timeout, both).await else {
             return Err(HostError::Timeout {
                 host: self.host.clone(),
                 step: command.step.clone(),

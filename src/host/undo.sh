@@ -28,7 +28,6 @@ main() {
     if [ -e "$undo/paths" ]; then
         while read -r kind path; do
             [ "$kind" = mark ] || restore "$kind" "$path" || ok=false
-            case $path in */systemd/system/*) daemon=yes ;; esac
         done <"$undo/paths"
     fi
     touch "$mark.new"
