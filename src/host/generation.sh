@@ -16,6 +16,6 @@ if [ -e "$all/$number" ]; then mv -T "$all/$number" "$all/.old-$number" || fail 
 mv -T "$new" "$all/$number" && ln -sfn "$number" "$all/.current.new" && mv -fT "$all/.current.new" "$all/current" || exit 1
 sync "$all"
 rm -rf "$all"/.old-*
-ls "$all" | grep -x '[0-9][0-9]*' | sort -rn | tail -n "+$((kept + 1))" | while read -r old; do
+(cd "$all" && printf '%s\n' [0-9]*) | sort -rn | tail -n "+$((kept + 1))" | while read -r old; do
     [ "$old" = "$number" ] || rm -rf "${all:?}/$old"
 done

@@ -10,7 +10,7 @@ const KEPT: u32 = 5;
 /// Parts, each behind a line with its name and its length in bytes.
 const CURRENT: &str = r#"cd /var/lib/quorate/generations 2>/dev/null && number=$(readlink current) && cd "$number" || exit 0
 printf 'number %s\n%s\n' "${#number}" "$number"
-kept=$(ls .. | grep -x '[0-9][0-9]*' | sort -n | tr '\n' ' ')
+kept=$(cd .. && printf '%s\n' [0-9]* | sort -n | tr '\n' ' ')
 printf 'kept %s\n%s\n' "${#kept}" "$kept"
 for part in record.json inventory.yml dcs.json sums; do
     printf '%s %s\n' "$part" "$(wc -c <"$part")" && cat "$part" && echo || exit 1

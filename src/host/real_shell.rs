@@ -20,9 +20,11 @@ pub(super) struct Machine {
 const SYSTEMCTL: &str = r#"#!/bin/sh
 cd "${0%/*}/.." && echo "systemctl $*" >>calls
 now() { read -r up _ </proc/uptime; echo "${up%.*}${up#*.}0000" >started; }
-[ "$1" != "$(cat refuse 2>/dev/null)" ] || exit 1
+refuse= && read -r refuse <refuse
+[ "$1" != "$refuse" ] || exit 1
+read -r active <active
 case $1 in
-    is-active) [ "$2" = --quiet ] || cat active; [ "$(cat active)" = active ] ;;
+    is-active) [ "$2" = --quiet ] || echo "$active"; [ "$active" = active ] ;;
     is-enabled) cat enabled ;;
     show) cat started ;;
     start | restart) echo active >active; now ;;
@@ -35,7 +37,8 @@ esac
 /// Only notes what was armed.
 const SYSTEMD_RUN: &str = r#"#!/bin/sh
 cd "${0%/*}/.." && echo "systemd-run $*" >>calls
-[ "$(cat refuse 2>/dev/null)" != systemd-run ]
+refuse= && read -r refuse <refuse
+[ "$refuse" != systemd-run ]
 "#;
 
 /// The shells that this machine has: the standard's own, and one with more of its own mind.
@@ -47,12 +50,15 @@ impl Machine {
     /// A bare one, with one unit that runs since the boot.
     pub(super) fn new(shell: &'static str) -> Self {
         let machine = Self { folder: tempfile::tempdir().unwrap(), shell, patience: "25" };
-        for (path, text) in [("active", "active\n"), ("enabled", "enabled\n"), ("started", "1000000\n"), ("calls", "")]
+        for (path, text) in
+            [("active", "active\n"), ("enabled", "enabled\n"), ("started", "1000000\n"), ("calls", ""), ("refuse", "")]
         {
             machine.write(path, text);
         }
         // Nothing here tests the disk.
-        for (name, text) in [("systemctl", SYSTEMCTL), ("systemd-run", SYSTEMD_RUN), ("sync", "#!/bin/sh\n")] {
+        std::fs::create_dir_all(machine.path("bin")).unwrap();
+        std::os::unix::fs::symlink("/bin/true", machine.path("bin/sync")).unwrap();
+        for (name, text) in [("systemctl", SYSTEMCTL), ("systemd-run", SYSTEMD_RUN)] {
             let path = format!("bin/{name}");
             machine.write(&path, text);
             std::fs::set_permissions(machine.path(&path), std::fs::Permissions::from_mode(0o755)).unwrap();
