@@ -3,7 +3,7 @@
 #
 #   benches/noop.sh [RUNS]
 #
-# Each run times, in turn: three (or five) cold `ssh HOST true` at once, a second `apply`, `verify`, `render`. Runs of the four
+# Each run times, in turn: three (or five) cold `ssh HOST true` at once, `diff`, `plan`, a second `apply`, `verify`, `render`. They
 # alternate, so that a busy moment of the machine hits all alike.
 set -eu
 cd "$(dirname "$0")/.."
@@ -19,15 +19,6 @@ config=$(dirname "$inventory")/ssh_config
 [ -f "$config" ] || die "there is no ssh_config beside $inventory: only a lab has one"
 hosts=$(sed -n 's/^ *- name: *\(db[0-9]*\)$/\1/p' "$inventory")
 [ -n "$hosts" ] || die "no hosts in $inventory"
-# Cold: nobody else's connection is used, none is left behind.
-cold_ssh() {
-    pids=
-    for host in $hosts; do
-        ssh -F "$config" -o ControlMaster=no -o ControlPath=none "$host" true </dev/null &
-        pids="$pids $!"
-    done
-    for pid in $pids; do wait "$pid" || return 1; done
-}
 
 machine
 echo "# $(echo "$hosts" | wc -w) hosts, $runs runs"
@@ -35,6 +26,8 @@ run=0
 while [ "$run" -lt "$runs" ]; do
     run=$((run + 1))
     milliseconds cold_ssh >>"$folder/ssh"
+    milliseconds "$quorate" diff --exit-code -i "$inventory" >>"$folder/diff"
+    milliseconds "$quorate" plan --exit-code -i "$inventory" >>"$folder/plan"
     milliseconds "$quorate" apply -i "$inventory" >>"$folder/apply"
     grep -q 'nothing to do' "$log" || { cat "$log" >&2; die "this apply had something to do: no measurement of nothing"; }
     milliseconds "$quorate" verify -i "$inventory" >>"$folder/verify"
@@ -42,9 +35,9 @@ while [ "$run" -lt "$runs" ]; do
 done
 printf '%-8s %6s %6s %6s\n' '' min median max
 base=$(median "$folder/ssh")
-for name in ssh apply verify render; do
+for name in ssh diff plan apply verify render; do
     summary "$name" "$folder/$name"
 done
-for name in apply verify; do
+for name in diff plan apply verify; do
     awk -v name="$name" -v a="$(median "$folder/$name")" -v b="$base" 'BEGIN {printf "%s is %.1f times the cold ssh\n", name, a / b}'
 done

@@ -6,7 +6,7 @@ for quorate in target/debug/quorate target/release/quorate; do
     [ -x "$quorate" ] && break
 done
 [ -x "$quorate" ] || exit 0
-names=$(cat tests/lab/*.rs | tr -d ' \n' | grep -o 'Lab::fresh("[a-z0-9-]*"' | cut -d'"' -f2 | sort -u)
+names=$(cat tests/lab/*.rs | tr -d ' \n' | grep -o '::fresh("[a-z0-9-]*"' | cut -d'"' -f2 | sort -u)
 result=0
 for name in $names smoke-a smoke-b bench "$@"; do
     [ ! -e "/var/lib/quorate-lab/$name" ] || "$quorate" lab down --name "$name" || result=1

@@ -67,7 +67,29 @@ fn help_is_an_answer() {
     let (out, err) = exits(&run(folder.path(), &["--help"]), 0);
     assert!(err.is_empty());
     insta::assert_snapshot!("help", out);
-    for verb in ["init", "schema", "render", "check", "apply", "verify", "explain", "completions", "man", "lab"] {
+    // What changes a running cluster is read in a hurry: the whole text is recorded.
+    for verb in ["diff", "plan", "apply", "history", "rollback", "unlock"] {
+        let (help, _) = exits(&run(folder.path(), &[verb, "-h"]), 0);
+        insta::assert_snapshot!(format!("help-{verb}"), help);
+    }
+    let verbs = [
+        "init",
+        "schema",
+        "render",
+        "check",
+        "diff",
+        "plan",
+        "apply",
+        "verify",
+        "history",
+        "rollback",
+        "unlock",
+        "explain",
+        "completions",
+        "man",
+        "lab",
+    ];
+    for verb in verbs {
         assert!(out.contains(&format!("\n  {verb} ")), "{verb} is not in the help");
         let (help, _) = exits(&run(folder.path(), &[verb, "--help"]), 0);
         assert!(help.contains("Usage: quorate "), "{help}");
@@ -93,6 +115,22 @@ fn wrong_use_ends_with_2_and_says_so_on_standard_error() {
         &["verify"],
         &["apply", "-i", "/nowhere/at/all.yml"],
         &["render", "-o", "x", "-i", "missing.yml"],
+        &["diff"],
+        &["diff", "extra"],
+        &["plan"],
+        &["plan", "--max-impact", "huge"],
+        &["plan", "-o", "no/such/folder/x.plan"],
+        &["apply", "--max-impact", "restart"],
+        &["apply", "--ignore", "net.vip"],
+        &["apply", "missing.plan"],
+        &["history"],
+        &["history", "extra"],
+        &["rollback"],
+        &["rollback", "0"],
+        &["rollback", "latest"],
+        &["rollback", "1", "2"],
+        &["unlock"],
+        &["unlock", "db01"],
     ];
     for args in wrong {
         let (out, err) = exits(&run(folder.path(), args), 2);
@@ -101,6 +139,39 @@ fn wrong_use_ends_with_2_and_says_so_on_standard_error() {
     }
     let (_, err) = exits(&run(folder.path(), &["apply"]), 2);
     assert!(err.contains("quorate.yml") && err.contains("quorate init"), "{err}");
+}
+
+#[test]
+fn a_file_that_is_no_plan_is_named_and_never_written_over() {
+    let folder = folder();
+    let (_, err) = exits(&run(folder.path(), &["apply", "quorate.yml"]), 2);
+    assert!(err.contains("an inventory") && err.contains("-i FILE"), "{err}");
+    let before = files(folder.path());
+    let (_, err) = exits(&run(folder.path(), &["plan", "-o", "quorate.yml"]), 2);
+    assert!(err.contains("exists and is no plan"), "{err}");
+    assert_eq!(files(folder.path()), before);
+    for (text, says) in [("", "empty"), ("{\"format\":\"quorate-plan/9\"}", "quorate-plan/9"), ("[1]", "JSON")] {
+        std::fs::write(folder.path().join("x.plan"), text).unwrap();
+        let (_, err) = exits(&run(folder.path(), &["apply", "x.plan"]), 2);
+        assert!(err.contains(says), "{text}: {err}");
+    }
+}
+
+#[test]
+fn a_plan_of_another_inventory_is_stale_before_any_host_is_asked() {
+    let folder = folder();
+    let plan = |cluster: &str, quorate: &str, inventory: &str| {
+        let plan = serde_json::json!({
+            "format": "quorate-plan/1", "quorate": quorate, "cluster": cluster, "inventory": inventory, "salt": "",
+            "desired": "", "observed": {}, "actions": [],
+        });
+        std::fs::write(folder.path().join("x.plan"), plan.to_string()).unwrap();
+        exits(&run(folder.path(), &["apply", "x.plan"]), 6).1
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(plan("other", version, "").contains("the cluster other"));
+    let err = plan("ha", version, "0123");
+    assert!(err.contains("the inventory was changed") && err.contains("`quorate plan`"), "{err}");
 }
 
 #[test]

@@ -1,114 +1,51 @@
-//! Plans: what is as desired needs nothing, whatever is missing is named, and a file that no process has read yet is activated.
-//!
-//! `fixtures/host` holds what the two questions were answered by a lab host, before and after its install.
+//! Plans: what is as desired needs nothing, whatever is missing is named, and what no process has read yet is made to be read.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::float_cmp,
-    reason = "a fixture that does not fit has failed; times are copied, not computed"
-)]
+#![allow(clippy::unwrap_used, reason = "a fixture that does not fit has failed")]
 
 mod common;
 
 use std::collections::BTreeMap;
 
+use common::look::{self, Look, OTHER, STARTED, ids, name, only};
 use proptest::prelude::*;
-use quorate::cluster::{Arch, NodeName};
-use quorate::component::{
-    Account, Activation, ComponentName, Content, Desired, DesiredNode, Directory, File, Inputs, Service, Templates,
-    desired,
-};
-use quorate::plan::{DataFolders, Entry, NodePlan, ObservedNode, Plan, Survey, UnitState, state_args, state_script};
+use quorate::component::{Account, Activation, ComponentName, DesiredNode, Directory};
+use quorate::plan::{Action, Impact, LiveFile, ObservedNode, Part, Plan, SettingChange, Summary, Verb};
+use quorate::verify::Standing;
+use serde_json::{Value, json};
 
-const DATA: &str = "/var/lib/postgresql/17/ha";
-/// When everything was written, and when every process started, in the made-up observations.
-const WRITTEN: f64 = 1000.0;
-const STARTED: f64 = 2000.0;
-
-/// What the article's three nodes shall hold; rendered once.
-fn wanted() -> &'static Desired {
-    static WANTED: std::sync::LazyLock<Desired> = std::sync::LazyLock::new(render);
-    &WANTED
+/// The look of a cluster that is as desired; rendered once.
+fn settled() -> Look {
+    static SETTLED: std::sync::LazyLock<Look> = std::sync::LazyLock::new(Look::settled);
+    SETTLED.clone()
 }
 
-fn render() -> Desired {
-    let cluster = common::cluster(3);
-    let (facts, secrets) = (common::facts(&cluster, &common::debian("13")), common::secrets(&cluster));
-    let inputs = Inputs { cluster: &cluster, facts: &facts, secrets: &secrets };
-    desired(&inputs, &Templates::embedded().unwrap()).unwrap()
+/// The plan after the first host was changed.
+fn after(change: impl FnOnce(&DesiredNode, &mut ObservedNode)) -> Plan {
+    settled().has("db01", change).plan()
 }
 
-/// A host on which everything is as desired.
-fn observed(wanted: &DesiredNode) -> ObservedNode {
-    let entry = |owner: &str, group: &str, mode, folder| Entry {
-        owner: owner.to_owned(),
-        group: group.to_owned(),
-        mode,
-        folder,
-        modified: WRITTEN,
-    };
-    let mut node = ObservedNode { owner: Some("ha".to_owned()), ..ObservedNode::default() };
-    for file in &wanted.files {
-        node.entries.insert(file.path.clone(), entry(&file.owner, &file.group, file.mode, false));
-        node.sums.insert(file.path.clone(), file.content.sha256());
-    }
-    for folder in &wanted.directories {
-        node.entries.insert(folder.path.clone(), entry(&folder.owner, &folder.group, folder.mode, true));
-    }
-    node.accounts.extend(wanted.accounts.iter().map(|account| account.name.clone()));
-    node.packages.extend(wanted.packages.iter().cloned());
-    for program in &wanted.programs {
-        node.programs.insert(program.root.clone(), "0".repeat(64));
-        node.links.extend(program.links.iter().map(|(link, to)| (link.clone(), format!("{}/{to}", program.root))));
-    }
-    let unit = |load: &str, active: &str, enabled: &str, started| UnitState {
-        load: load.to_owned(),
-        active: active.to_owned(),
-        enabled: enabled.to_owned(),
-        started,
-        ..UnitState::default()
-    };
-    for service in &wanted.services {
-        node.units.insert(service.unit.clone(), unit("loaded", "active", "enabled", STARTED));
-    }
-    for masked in &wanted.masked {
-        node.units.insert(masked.clone(), unit("masked", "inactive", "masked", 0.0));
-    }
-    node.data.insert(DATA.to_owned());
-    node
-}
-
-fn make(desired: &Desired, observed: &BTreeMap<NodeName, ObservedNode>) -> Plan {
-    let order: Vec<NodeName> = desired.nodes.keys().cloned().collect();
-    let data = order.iter().map(|name| (name.clone(), DATA.to_owned())).collect();
-    Plan::make(desired, observed, &order, &data)
-}
-
-/// The plan of the first node after its host was changed.
-fn after(change: impl FnOnce(&DesiredNode, &mut ObservedNode)) -> NodePlan {
-    let desired = wanted();
-    let mut hosts: BTreeMap<NodeName, ObservedNode> =
-        desired.nodes.iter().map(|(name, node)| (name.clone(), observed(node))).collect();
-    let (name, node) = desired.nodes.first_key_value().unwrap();
-    change(node, hosts.get_mut(name).unwrap());
-    let mut plan = make(desired, &hosts);
-    let changed = plan.nodes.remove(name).unwrap();
-    assert!(plan.is_empty(), "another node has a plan too: {plan:?}");
-    changed
+/// Hosts on which nothing is yet.
+fn bare() -> Look {
+    let mut look = settled();
+    look.nodes.values_mut().for_each(|node| *node = ObservedNode::default());
+    look.details.clear();
+    look.standing = Standing::default();
+    look
 }
 
 #[test]
 fn what_is_as_desired_needs_nothing() {
-    assert!(after(|_, _| {}).is_empty());
+    let plan = settled().plan();
+    assert!(plan.is_empty(), "{:?}", ids(&plan));
+    assert!(plan.refused.is_empty() && plan.settings.changes.is_empty() && plan.roles.is_empty());
 }
 
 #[test]
 fn a_bare_host_lacks_everything_and_the_first_one_creates_the_database() {
-    let desired = wanted();
-    let hosts = desired.nodes.keys().map(|name| (name.clone(), ObservedNode::default())).collect();
-    let plan = make(desired, &hosts);
-    assert_eq!(plan.bootstrap.as_ref(), desired.nodes.keys().next());
-    for (name, node) in &desired.nodes {
+    let look = bare();
+    let plan = look.plan();
+    assert_eq!(plan.bootstrap, Some(name("db01")));
+    for (name, node) in &look.desired.nodes {
         let plan = &plan.nodes[name];
         let links: usize = node.programs.iter().map(|program| program.links.len()).sum();
         assert_eq!(
@@ -116,92 +53,153 @@ fn a_bare_host_lacks_everything_and_the_first_one_creates_the_database() {
             (node.packages.len(), node.masked.len(), node.accounts.len(), node.directories.len(), node.programs.len())
         );
         assert_eq!((plan.files.len(), plan.links.len()), (node.files.len(), links));
-        assert_eq!((plan.start.len(), plan.enable.len()), (node.services.len(), node.services.len()));
-        assert!(plan.daemon_reload && plan.activate.is_empty());
     }
+    assert_eq!(
+        ids(&plan),
+        [
+            "db01/host/prepare",
+            "db02/host/prepare",
+            "db03/host/prepare",
+            "db01/etcd/start",
+            "db02/etcd/start",
+            "db03/etcd/start",
+            "db01/patroni/bootstrap",
+            "db02/patroni/start",
+            "db03/patroni/start",
+            "cluster/postgresql/sql",
+            "db01/haproxy/start",
+            "db02/haproxy/start",
+            "db03/haproxy/start",
+            "db01/keepalived/start",
+            "db02/keepalived/start",
+            "db03/keepalived/start",
+        ]
+    );
+    assert!(plan.actions.iter().all(|action| action.impact == Impact::None), "a bare host has no clients");
+    let live: usize = plan.actions.iter().flat_map(|action| action.parts.values()).map(|part| part.files.len()).sum();
+    assert_eq!(live, look.desired.nodes.values().map(|node| node.files.len()).sum::<usize>(), "a file never goes live");
 }
 
 #[test]
 fn a_database_is_never_created_beside_data_or_beside_the_unknown() {
-    let desired = wanted();
-    let bare: BTreeMap<NodeName, ObservedNode> =
-        desired.nodes.keys().map(|name| (name.clone(), ObservedNode::default())).collect();
-    for name in desired.nodes.keys() {
-        let mut hosts = bare.clone();
-        hosts.get_mut(name).unwrap().data.insert(DATA.to_owned());
-        assert_eq!(make(desired, &hosts).bootstrap, None, "{name} holds data");
-        let mut hosts = bare.clone();
-        hosts.remove(name);
-        let plan = make(desired, &hosts);
-        assert_eq!(plan.bootstrap, None, "{name} was not asked");
-        assert!(!plan.nodes.contains_key(name), "planned on a guess for {name}");
+    for node in ["db01", "db02", "db03"] {
+        let mut look = bare();
+        let folder = look.data[&name(node)].postgresql.clone();
+        look.nodes.get_mut(&name(node)).unwrap().data.insert(folder);
+        assert_eq!(look.plan().bootstrap, None, "{node} holds data");
+        let mut look = bare();
+        look.nodes.remove(&name(node));
+        let plan = look.plan();
+        assert_eq!(plan.bootstrap, None, "{node} was not asked");
+        assert!(!plan.nodes.contains_key(&name(node)), "planned on a guess for {node}");
     }
 }
 
 #[test]
+fn a_node_that_may_not_lead_does_not_create_the_database() {
+    let mut look = bare();
+    look.cluster.nodes[0].tags.nofailover = true;
+    assert_eq!(look.plan().bootstrap, Some(name("db02")));
+}
+
+#[test]
 fn each_missing_thing_is_named_alone() {
-    let first = |node: &DesiredNode| node.files[0].path.clone();
-    let plan = after(|node, host| assert!(host.packages.remove(&node.packages[0])));
-    assert_eq!(plan.packages.len(), 1);
-    let plan = after(|node, host| assert!(host.accounts.remove(&node.accounts[0].name)));
-    assert_eq!(plan.accounts.len(), 1);
-    let plan = after(|node, host| host.units.get_mut(&node.masked[0]).unwrap().load = "loaded".to_owned());
-    assert_eq!(plan.mask.len(), 1);
-    let plan = after(|node, host| drop(host.entries.remove(&node.directories[0].path)));
-    assert_eq!(plan.directories.len(), 1);
-    let plan = after(|node, host| host.entries.get_mut(&node.directories[0].path).unwrap().mode = 0o777);
-    assert_eq!(plan.directories.len(), 1);
-    let plan = after(|node, host| drop(host.programs.remove(&node.programs[0].root)));
-    assert_eq!((plan.programs.len(), plan.links.len()), (1, 0));
-    let plan = after(|node, host| drop(host.links.insert(node.programs[0].links[0].0.clone(), "/old".to_owned())));
-    assert_eq!((plan.programs.len(), plan.links.len()), (0, 1));
-    let plan = after(|node, host| drop(host.sums.remove(&first(node))));
-    assert_eq!(plan.files.len(), 1);
-    let plan = after(|node, host| host.entries.get_mut(&first(node)).unwrap().owner = "nobody".to_owned());
-    assert_eq!(plan.files.len(), 1);
-    let plan = after(|node, host| host.units.get_mut(&node.services[0].unit).unwrap().active = "failed".to_owned());
-    assert_eq!((plan.start.len(), plan.enable.len(), plan.activate.len()), (1, 0, 0));
-    let plan = after(|node, host| host.units.get_mut(&node.services[0].unit).unwrap().enabled = "disabled".to_owned());
-    assert_eq!((plan.start.len(), plan.enable.len()), (0, 1));
-    let plan = after(|node, host| host.units.get_mut(&node.services[0].unit).unwrap().stale = true);
-    assert!(plan.daemon_reload);
+    let prepares = |why: &str, change: fn(&DesiredNode, &mut ObservedNode)| {
+        let plan = after(change);
+        let action = only(&plan);
+        assert_eq!((action.id.as_str(), action.impact), ("db01/host/prepare", Impact::None));
+        assert!(action.why.len() == 1 && action.why[0].contains(why), "{why}: {:?}", action.why);
+    };
+    prepares("1 package", |node, host| assert!(host.packages.remove(&node.packages[0])));
+    prepares("1 account", |node, host| assert!(host.accounts.remove(&node.accounts[0].name)));
+    prepares("1 unit to mask", |node, host| {
+        "loaded".clone_into(&mut host.units.get_mut(&node.masked[0]).unwrap().load);
+    });
+    prepares("1 folder", |node, host| drop(host.entries.remove(&node.directories[0].path)));
+    prepares("1 folder", |node, host| host.entries.get_mut(&node.directories[0].path).unwrap().mode = 0o777);
+    prepares("1 folder", |node, host| host.entries.get_mut(&node.directories[0].path).unwrap().folder = false);
+    prepares("etcd ", |node, host| drop(host.programs.remove(&node.programs[0].root)));
+    prepares("1 link", |node, host| drop(host.links.insert(node.programs[0].links[0].0.clone(), "/old".to_owned())));
+    let unit = |node: &DesiredNode| node.services[0].unit.clone();
+    let plan = after(|node, host| "failed".clone_into(&mut host.units.get_mut(&unit(node)).unwrap().active));
+    assert_eq!(
+        (ids(&plan), only(&plan).why.as_slice()),
+        (vec!["db01/etcd/start"], ["etcd.service is failed".to_owned()].as_slice())
+    );
+    let plan = after(|node, host| drop(host.units.remove(&unit(node))));
+    assert_eq!(only(&plan).why, ["etcd.service is not there"]);
+    let plan = after(|node, host| "disabled".clone_into(&mut host.units.get_mut(&unit(node)).unwrap().enabled));
+    assert_eq!(
+        (ids(&plan), only(&plan).why.as_slice()),
+        (vec!["db01/etcd/start"], ["etcd.service is not enabled for the boot".to_owned()].as_slice())
+    );
+    assert!(only(&plan).parts.is_empty());
+    let plan = after(|node, host| host.units.get_mut(&unit(node)).unwrap().stale = true);
+    assert_eq!(
+        (ids(&plan), only(&plan).why.as_slice()),
+        (vec!["db01/etcd/reload"], ["systemd has an older unit".to_owned()].as_slice())
+    );
+}
+
+/// A file that is not there goes live; one with a wrong owner alone keeps its date, since no process reads that anew.
+#[test]
+fn a_file_that_is_missing_or_has_another_owner() {
+    let look = settled();
+    for file in &look.desired.nodes[&name("db01")].files {
+        let mut missing =
+            look.clone().has("db01", |_, host| drop((host.sums.remove(&file.path), host.entries.remove(&file.path))));
+        missing.details.get_mut(&name("db01")).unwrap().files.remove(&file.path);
+        let plan = missing.plan();
+        let expected = usual(file.component, file.activation);
+        let action = only(&plan);
+        assert_eq!(action.id, expected, "{}", file.path);
+        assert_eq!(action.parts[&name("db01")].files, [LiveFile { path: file.path.clone(), keep_date: false }]);
+        assert_eq!(plan.nodes[&name("db01")].files.iter().map(|file| &file.path).collect::<Vec<_>>(), [&file.path]);
+
+        let plan = look
+            .clone()
+            .has("db01", |_, host| "nobody".clone_into(&mut host.entries.get_mut(&file.path).unwrap().owner))
+            .plan();
+        let action = only(&plan);
+        assert_eq!((action.verb, action.impact), (Verb::Write, Impact::None), "{}", file.path);
+        assert_eq!(action.parts[&name("db01")].files, [LiveFile { path: file.path.clone(), keep_date: true }]);
+    }
+}
+
+/// The id of what makes db01's service take such a file over.
+fn usual(component: ComponentName, activation: Activation) -> String {
+    let verb = match (activation, component) {
+        (Activation::None, _) => "write",
+        (Activation::Reload, _) => "reload",
+        (_, ComponentName::Patroni) => return "cluster/patroni/pause-restart".to_owned(),
+        _ => "restart",
+    };
+    format!("db01/{component}/{verb}")
 }
 
 /// A file changed on disk, and its running process older than it: what its component says is done, even after a crash.
 #[test]
 fn a_file_newer_than_its_process_is_activated_by_its_kind() {
-    let desired = wanted();
-    for file in &desired.nodes.values().next().unwrap().files {
-        let newer = after(|_, host| host.entries.get_mut(&file.path).unwrap().modified = STARTED + 1.0);
-        let got: Vec<(ComponentName, Activation)> =
-            newer.activate.iter().map(|(service, activation)| (service.component, *activation)).collect();
-        let wanted = if file.activation == Activation::None { vec![] } else { vec![(file.component, file.activation)] };
-        assert_eq!(got, wanted, "{}", file.path);
-        assert!(newer.files.is_empty(), "{} is as desired, only not read", file.path);
-        // A reload after the change has read it, if a reload is enough to read it.
-        if file.activation == Activation::Reload {
-            let read = after(|node, host| {
+    let look = settled();
+    for file in &look.desired.nodes[&name("db01")].files {
+        let newer = |read: f64| {
+            after(|node, host| {
                 host.entries.get_mut(&file.path).unwrap().modified = STARTED + 1.0;
                 let unit = &node.services.iter().find(|service| service.component == file.component).unwrap().unit;
-                host.units.get_mut(unit).unwrap().reloaded = STARTED + 2.0;
-            });
-            assert!(read.is_empty(), "{}: {read:?}", file.path);
+                host.units.get_mut(unit).unwrap().reloaded = read;
+            })
+        };
+        let (unread, reloaded) = (newer(0.0), newer(STARTED + 2.0));
+        let expected = usual(file.component, file.activation);
+        if file.activation == Activation::None {
+            assert!(unread.is_empty(), "{} is read when it is needed", file.path);
+            continue;
         }
-    }
-}
-
-/// A reload reads no new unit file: the mark of a reload must not stand for the restart that is still due.
-#[test]
-fn a_reload_does_not_count_as_the_restart_that_a_file_needs() {
-    let desired = wanted();
-    for file in desired.nodes.values().next().unwrap().files.iter().filter(|file| file.activation > Activation::Reload)
-    {
-        let plan = after(|node, host| {
-            host.entries.get_mut(&file.path).unwrap().modified = STARTED + 1.0;
-            let unit = &node.services.iter().find(|service| service.component == file.component).unwrap().unit;
-            host.units.get_mut(unit).unwrap().reloaded = STARTED + 2.0;
-        });
-        assert_eq!(plan.activate.len(), 1, "{} was never read by a process", file.path);
+        assert_eq!(ids(&unread), [expected.as_str()], "{}", file.path);
+        let part = &only(&unread).parts[&name("db01")];
+        assert!(part.files.is_empty() && part.links.is_empty(), "{} is as desired, only not read", file.path);
+        // A reload reads no new unit file: its mark must not stand for the restart that is still due.
+        assert_eq!(reloaded.is_empty(), file.activation == Activation::Reload, "{}: {:?}", file.path, ids(&reloaded));
     }
 }
 
@@ -213,234 +211,468 @@ fn the_strongest_activation_wins_and_a_stopped_service_is_started_not_activated(
         }
     };
     let plan = after(all);
-    assert!(plan.activate.iter().all(|(_, activation)| *activation == Activation::Unit), "{:?}", plan.activate);
+    assert_eq!(
+        ids(&plan),
+        ["db01/etcd/restart", "cluster/patroni/pause-restart", "db01/haproxy/restart", "db01/keepalived/restart"]
+    );
     let plan = after(|node, host| {
         all(node, host);
-        host.units.get_mut("haproxy.service").unwrap().active = "inactive".to_owned();
+        "inactive".clone_into(&mut host.units.get_mut("haproxy.service").unwrap().active);
     });
-    assert!(plan.activate.iter().all(|(service, _)| service.component != ComponentName::Haproxy));
-    assert_eq!(plan.start.len(), 1);
+    assert_eq!(
+        ids(&plan),
+        ["db01/etcd/restart", "cluster/patroni/pause-restart", "db01/haproxy/start", "db01/keepalived/restart"]
+    );
+}
+
+#[test]
+fn a_restart_that_was_begun_stays_due_until_the_process_is_newer() {
+    for (unit, id) in [
+        ("etcd.service", "db01/etcd/restart"),
+        ("patroni.service", "cluster/patroni/pause-restart"),
+        ("haproxy.service", "db01/haproxy/restart"),
+        ("keepalived.service", "db01/keepalived/restart"),
+    ] {
+        let due = |at: f64| after(|_, host| host.units.get_mut(unit).unwrap().restart_due = at);
+        let plan = due(STARTED + 0.5);
+        assert_eq!(ids(&plan), [id]);
+        assert!(only(&plan).why[0].ends_with("a restart that was begun"), "{:?}", only(&plan).why);
+        assert!(due(STARTED - 0.5).is_empty(), "{unit} was restarted since");
+        let plan = after(|_, host| {
+            let unit = host.units.get_mut(unit).unwrap();
+            (unit.restart_due, unit.active) = (STARTED + 0.5, "inactive".to_owned());
+        });
+        assert_eq!(only(&plan).verb, Verb::Start, "what does not run is started, not restarted");
+    }
+}
+
+#[test]
+fn a_change_that_nobody_confirmed_is_gone_through_once_more() {
+    for component in [ComponentName::Etcd, ComponentName::Patroni, ComponentName::Haproxy, ComponentName::Keepalived] {
+        let plan = after(|_, host| assert!(host.undo.insert(format!("{component}.service"))));
+        let action = only(&plan);
+        assert_eq!((action.id.clone(), action.impact), (format!("db01/{component}/write"), Impact::None));
+        assert_eq!(action.why, ["a run that died did not confirm its change"]);
+    }
+}
+
+/// The mark of a pause is ours; without it, the pause is an operator's own. A mark that was left behind goes, or it would pass
+/// the next pause of an operator off as ours.
+#[test]
+fn only_a_pause_of_ours_is_ended() {
+    let look = |paused: bool, undo: &[&str]| {
+        let marks = undo.iter().map(|one| (*one).to_owned());
+        let mut look = settled().has("db02", |_, host| host.undo.extend(marks));
+        look.standing.paused = paused;
+        look.plan()
+    };
+    assert!(look(true, &[]).is_empty());
+    for (paused, why) in
+        [(true, "a run that died left the cluster paused"), (false, "a run that died left the mark of a pause")]
+    {
+        let plan = look(paused, &["pause"]);
+        assert_eq!(
+            (ids(&plan), only(&plan).why.as_slice()),
+            (vec!["cluster/patroni/resume"], [why.to_owned()].as_slice())
+        );
+    }
+}
+
+#[test]
+fn another_version_of_a_program_is_a_restart_with_its_links() {
+    let programs = [
+        (ComponentName::Etcd, "db01/etcd/restart", "etcd.program", Impact::RestartReplica),
+        (ComponentName::Patroni, "cluster/patroni/pause-restart", "patroni.program", Impact::RestartReplica),
+        (ComponentName::Haproxy, "db01/haproxy/restart", "haproxy.program", Impact::Switchover),
+        (ComponentName::Keepalived, "db01/keepalived/restart", "keepalived.program", Impact::Switchover),
+    ];
+    for (component, id, rule, impact) in programs {
+        // The new program is not there yet: it is brought before, and its links change with the restart.
+        let plan = after(|node, host| {
+            let program = node.programs.iter().find(|program| program.component == component).unwrap();
+            host.programs.remove(&program.root);
+            host.programs.insert(format!("/opt/quorate/{component}-0.1"), String::new());
+            for (link, to) in &program.links {
+                host.links.insert(link.clone(), format!("/opt/quorate/{component}-0.1/{to}"));
+            }
+            let unit = host.units.get_mut(&format!("{component}.service")).unwrap();
+            unit.program = format!("/opt/quorate/{component}-0.1/bin/x");
+        });
+        assert_eq!(ids(&plan), ["db01/host/prepare", id]);
+        let action = &plan.actions[1];
+        assert_eq!((action.rules.as_slice(), action.impact), ([rule].as_slice(), impact));
+        assert!(action.why[0].contains("version "), "{:?}", action.why);
+        let wanted = settled().desired.nodes[&name("db01")]
+            .programs
+            .iter()
+            .find(|one| one.component == component)
+            .unwrap()
+            .clone();
+        let links: Vec<_> =
+            wanted.links.iter().map(|(link, to)| (link.clone(), format!("{}/{to}", wanted.root))).collect();
+        assert_eq!(action.parts[&name("db01")], Part { files: vec![], links });
+        assert!(plan.nodes[&name("db01")].links.is_empty(), "links of a serving program changed before its restart");
+        // Brought and linked by a run that died: the process is the old one still.
+        let plan = after(|_, host| {
+            host.units.get_mut(&format!("{component}.service")).unwrap().program =
+                "/opt/quorate/old-0.1/bin/x".to_owned();
+        });
+        assert_eq!(ids(&plan), [id]);
+        // A program of another root whose name begins alike is another one.
+        let plan = after(|_, host| {
+            let unit = host.units.get_mut(&format!("{component}.service")).unwrap();
+            unit.program = unit.program.replacen("/bin/", ".1/bin/", 1);
+        });
+        assert_eq!(ids(&plan), [id]);
+        assert!(
+            after(|_, host| host.units.get_mut(&format!("{component}.service")).unwrap().program.clear()).is_empty()
+        );
+    }
+}
+
+#[test]
+fn a_package_replaced_under_its_process_is_a_restart() {
+    let mut look = settled().wants(|look| look.cluster.haproxy.install = quorate::cluster::InstallMethod::Package);
+    for (name, node) in &look.desired.nodes {
+        let mut host = look::observed(node);
+        host.data = look.nodes[name].data.clone();
+        host.applied = look.nodes[name].applied.clone();
+        look.nodes.insert(name.clone(), host);
+    }
+    let runs = |program: &str| {
+        let look = look.clone();
+        look.has("db03", |_, host| program.clone_into(&mut host.units.get_mut("haproxy.service").unwrap().program))
+            .plan()
+    };
+    assert!(runs("/usr/sbin/haproxy").is_empty());
+    let plan = runs("/usr/sbin/haproxy (deleted)");
+    assert_eq!(ids(&plan), ["db03/haproxy/restart"]);
+    assert_eq!(
+        (only(&plan).impact, only(&plan).why.as_slice()),
+        (Impact::RestartReplica, ["its package was replaced".to_owned()].as_slice())
+    );
+}
+
+/// Sets a live file's text on one host.
+fn lives(mut look: Look, node: &str, path: &str, change: impl FnOnce(&str) -> String) -> Look {
+    let text = look.details.get_mut(&name(node)).unwrap().files.get_mut(path).unwrap();
+    *text = change(text);
+    let sum = quorate::cluster::sha256(text.as_bytes());
+    look.has(node, |_, host| drop(host.sums.insert(path.to_owned(), sum)))
+}
+
+#[test]
+fn comments_go_live_with_the_date_of_the_former_file() {
+    let look = settled();
+    for file in &look.desired.nodes[&name("db02")].files {
+        let plan = lives(look.clone(), "db02", &file.path, |text| text.to_owned() + "\n# an older comment\n").plan();
+        let action = only(&plan);
+        if file.path.ends_with("quorate-check") {
+            assert_eq!(action.rules, ["keepalived.script"], "a script has no keys");
+            continue;
+        }
+        assert_eq!(
+            (action.id.clone(), action.impact),
+            (format!("db02/{}/write", file.component), Impact::None),
+            "{}",
+            file.path
+        );
+        assert!(action.why[0].ends_with(": comments only") && action.rules.is_empty(), "{:?}", action.why);
+        assert_eq!(action.parts[&name("db02")].files, [LiveFile { path: file.path.clone(), keep_date: true }]);
+    }
+}
+
+/// A process may have read, at a reload that nobody knows of, what somebody wrote meanwhile: only its own way is sure then.
+#[test]
+fn a_file_that_was_edited_since_it_was_read_is_read_anew() {
+    let look = settled();
+    for file in look.desired.nodes[&name("db01")].files.iter().filter(|file| file.activation != Activation::None) {
+        let edited = lives(look.clone(), "db01", &file.path, |text| text.to_owned() + "\n# by hand\n");
+        let plan =
+            edited.has("db01", |_, host| host.entries.get_mut(&file.path).unwrap().modified = STARTED + 1.0).plan();
+        assert_eq!(only(&plan).id, usual(file.component, file.activation), "{}", file.path);
+        assert_eq!(only(&plan).parts[&name("db01")].files, [LiveFile { path: file.path.clone(), keep_date: false }]);
+    }
+}
+
+#[test]
+fn what_only_a_new_cluster_reads_is_no_drift() {
+    let other = |text: &str| text.replace("ETCD_INITIAL_CLUSTER_STATE=new", "ETCD_INITIAL_CLUSTER_STATE=existing");
+    let look = settled();
+    let live = &look.details[&name("db01")].files["/etc/etcd/etcd.env"];
+    assert_ne!(&other(live), live);
+    assert!(lives(look.clone(), "db01", "/etc/etcd/etcd.env", other).plan().is_empty());
+    // Beside another key it goes live with that.
+    let both = |text: &str| other(text).replace("ETCD_HEARTBEAT_INTERVAL=", "ETCD_HEARTBEAT_INTERVAL=9");
+    let plan = lives(look, "db01", "/etc/etcd/etcd.env", both).plan();
+    assert_eq!(
+        (ids(&plan), only(&plan).why.as_slice()),
+        (vec!["db01/etcd/restart"], ["etcd.env: ETCD_HEARTBEAT_INTERVAL".to_owned()].as_slice())
+    );
+}
+
+/// Where the live text is not known, the safe way is the file's own.
+#[test]
+fn what_can_not_be_compared_takes_the_files_own_way() {
+    let look = settled();
+    for file in &look.desired.nodes[&name("db01")].files {
+        let mut unread = look.clone().has("db01", |_, host| drop(host.sums.insert(file.path.clone(), "0".repeat(64))));
+        unread.details.clear();
+        let plan = unread.plan();
+        assert_eq!(only(&plan).id, usual(file.component, file.activation), "{}", file.path);
+        assert!(only(&plan).why[0].ends_with(": is not there, or could not be compared"), "{:?}", only(&plan).why);
+    }
+}
+
+#[test]
+fn every_field_of_an_action_is_told() {
+    let plan = settled().wants(|look| look.cluster.etcd.heartbeat_ms += 50).plan();
+    let first = &plan.actions[0];
+    let path = "/etc/etcd/etcd.env".to_owned();
+    assert_eq!(
+        *first,
+        Action {
+            id: "db01/etcd/restart".to_owned(),
+            node: Some(name("db01")),
+            component: ComponentName::Etcd,
+            verb: Verb::Restart,
+            why: vec!["etcd.env: ETCD_HEARTBEAT_INTERVAL".to_owned()],
+            impact: Impact::RestartReplica,
+            effect: "no client notices: a majority of etcd serves all along".to_owned(),
+            rules: vec!["etcd.runtime"],
+            parts: BTreeMap::from([(
+                name("db01"),
+                Part { files: vec![LiveFile { path, keep_date: false }], links: vec![] }
+            )]),
+        }
+    );
+    let mut told = serde_json::to_value(first).unwrap();
+    assert_eq!(
+        told.as_object_mut().map(std::mem::take).map(Value::Object),
+        Some(json!({
+            "id": "db01/etcd/restart", "node": "db01", "component": "etcd", "verb": "restart", "impact": "restart-replica",
+            "why": ["etcd.env: ETCD_HEARTBEAT_INTERVAL"], "rules": ["etcd.runtime"],
+            "effect": "no client notices: a majority of etcd serves all along",
+        }))
+    );
+    let whole = settled().wants(|look| {
+        look.cluster.etcd.heartbeat_ms += 50;
+        look.cluster.haproxy.timeout_client += 60;
+        set(look, "max_replication_slots", 20);
+    });
+    assert_eq!(
+        Summary::of(&whole.plan().actions),
+        Summary {
+            actions: 10,
+            files: 6,
+            reloads: 3,
+            restarts: 5,
+            switchovers: 1,
+            impact: Impact::Switchover,
+            write_pause_s: Some((1, 6))
+        }
+    );
+    assert_eq!(Summary::of(&[]), Summary::default());
+}
+
+fn set(look: &mut Look, parameter: &str, value: i64) {
+    let name = quorate::cluster::Identifier::new(parameter).unwrap();
+    look.cluster.postgresql.parameters.insert(name, quorate::cluster::ParameterValue::Integer(value));
+}
+
+#[test]
+fn the_node_that_matters_most_comes_last() {
+    let plan = |leader: &str, etcd: &str, vip: &str| {
+        let mut look = settled().wants(|look| {
+            look.cluster.etcd.heartbeat_ms += 50;
+            look.cluster.haproxy.timeout_client += 60;
+            look.cluster.nodes.iter_mut().for_each(|node| node.tags.clonefrom = true);
+            set(look, "max_replication_slots", 20);
+        });
+        look.standing.leader = Some(name(leader));
+        look.standing.etcd_leader = Some(name(etcd));
+        look.standing.vip_holder = Some(name(vip));
+        look.standing.streaming =
+            ["db01", "db02", "db03"].into_iter().filter(|node| *node != leader).map(name).collect();
+        look.standing.synchronous.clear();
+        look.plan()
+    };
+    let order = |plan: &Plan, what: &str| -> Vec<String> {
+        let those = plan.actions.iter().filter(|action| action.id.contains(what));
+        those.map(|action| action.node.as_ref().unwrap().to_string()).collect()
+    };
+    for (last, expected) in
+        [("db01", ["db02", "db03", "db01"]), ("db02", ["db01", "db03", "db02"]), ("db03", ["db01", "db02", "db03"])]
+    {
+        assert_eq!(order(&plan("db01", last, "db02"), "/etcd/"), expected);
+        assert_eq!(order(&plan("db01", "db02", last), "/haproxy/"), expected);
+        let plan = plan(last, "db02", "db01");
+        assert_eq!(order(&plan, "/patroni/reload"), expected);
+        assert_eq!(order(&plan, "/postgresql/"), expected);
+        assert_eq!(plan.actions.iter().find(|action| action.verb == Verb::Switchover).unwrap().node, Some(name(last)));
+    }
+}
+
+#[test]
+fn restarts_that_members_wait_for_are_planned() {
+    let waits = |nodes: &[&str]| {
+        let mut look = settled();
+        look.standing.pending = nodes.iter().map(|node| name(node)).collect();
+        look.plan()
+    };
+    assert_eq!(ids(&waits(&["db03"])), ["db03/postgresql/restart-database"]);
+    assert_eq!(ids(&waits(&["db01"])), ["db01/postgresql/switchover"]);
+    assert_eq!(
+        ids(&waits(&["db01", "db02", "db03"])),
+        ["db02/postgresql/restart-database", "db03/postgresql/restart-database", "db01/postgresql/switchover"]
+    );
+    assert_eq!(only(&waits(&["db03"])).why, ["a restart that Patroni waits for"]);
+}
+
+/// What was patched by a run that died, and not restarted for yet, is seen by what PostgreSQL runs with.
+#[test]
+fn what_postgresql_does_not_run_with_yet_is_named() {
+    let mut look = settled();
+    for node in ["db02", "db03"] {
+        look.details.get_mut(&name(node)).unwrap().parameters.get_mut("shared_buffers").unwrap().setting =
+            "7".to_owned();
+        look.standing.pending.insert(name(node));
+    }
+    let plan = look.plan();
+    assert_eq!(ids(&plan), ["db02/postgresql/restart-database", "db03/postgresql/restart-database"]);
+    assert_eq!(plan.actions[0].why, ["shared_buffers"]);
+}
+
+#[test]
+fn a_leader_without_a_standby_that_may_lead_restarts_in_place() {
+    let mut look = settled();
+    look.standing.pending = [name("db01")].into();
+    look.standing.streaming.clear();
+    look.standing.synchronous.clear();
+    assert_eq!(
+        (ids(&look.plan()), only(&look.plan()).impact),
+        (vec!["db01/postgresql/restart-database"], Impact::RestartLeader)
+    );
+    look.standing.streaming = [name("db02"), name("db03")].into();
+    assert_eq!(only(&look.plan()).verb, Verb::Switchover);
+    look.cluster.nodes[1].tags.nofailover = true;
+    look.cluster.nodes[2].tags.nofailover = true;
+    assert_eq!(only(&look.plan()).impact, Impact::RestartLeader);
+    // Only a synchronous standby may take over where there is one: another could lose commits.
+    look.cluster.nodes[2].tags.nofailover = false;
+    look.standing.synchronous = [name("db02")].into();
+    assert_eq!(only(&look.plan()).impact, Impact::RestartLeader);
+}
+
+#[test]
+fn a_change_of_the_settings_is_one_patch_with_its_way_back() {
+    let plan = settled().wants(|look| look.cluster.timings.loop_wait = 7).plan();
+    assert_eq!(ids(&plan), ["cluster/patroni/patch"]);
+    assert_eq!(
+        plan.settings.changes,
+        [SettingChange { path: "loop_wait".to_owned(), from: json!(10), to: json!(7), drift: false }]
+    );
+    assert_eq!((&plan.settings.patch, &plan.settings.undo), (&json!({"loop_wait": 7}), &json!({"loop_wait": 10})));
+    let mut drifted = settled();
+    drifted.standing.settings.as_mut().unwrap()["loop_wait"] = json!(12);
+    assert!(drifted.plan().settings.changes[0].drift, "changed by hand");
+    let mut own = settled();
+    own.standing.settings.as_mut().unwrap()["postgresql"]["parameters"]["track_io_timing"] = json!("on");
+    assert!(own.plan().is_empty(), "an operator's own key was touched");
+}
+
+#[test]
+fn roles_are_changed_when_their_statements_are_not_those_applied_last() {
+    use quorate::cluster::{Secret, SecretName};
+    let plan = settled()
+        .wants(|look| look.secrets.insert(SecretName::Replication, Secret::new("another-one-0123456789".to_owned())))
+        .plan();
+    let sql = &plan.actions[0];
+    assert_eq!(
+        (sql.id.as_str(), sql.why.as_slice(), sql.rules.as_slice()),
+        ("cluster/postgresql/sql", ["role replicator".to_owned()].as_slice(), ["roles"].as_slice())
+    );
+    assert!(plan.actions[1..].iter().all(|action| action.id.ends_with("/patroni/reload")), "{:?}", ids(&plan));
+    // The newest generation counts, whichever host has it.
+    let mut look = settled();
+    look.nodes.get_mut(&name("db01")).unwrap().applied = None;
+    assert!(look.plan().is_empty());
+    look.nodes.values_mut().for_each(|node| node.applied = None);
+    assert_eq!(only(&look.plan()).why.len(), look.desired.roles.len(), "what nobody knows of is applied");
 }
 
 #[test]
 fn the_same_two_make_the_same_plan() {
-    let desired = wanted();
-    let hosts = desired.nodes.keys().map(|name| (name.clone(), ObservedNode::default())).collect();
-    assert_eq!(format!("{:?}", make(desired, &hosts)), format!("{:?}", make(desired, &hosts)));
+    let look = settled().wants(|look| look.cluster.every_version());
+    assert_eq!(format!("{:?}", look.plan()), format!("{:?}", look.plan()));
+    assert_eq!(format!("{:?}", bare().plan()), format!("{:?}", bare().plan()));
 }
 
-const SURVEYS: [&str; 2] =
-    [include_str!("fixtures/host/survey-fresh.txt"), include_str!("fixtures/host/survey-installed.txt")];
-const STATES: [&str; 2] =
-    [include_str!("fixtures/host/state-fresh.txt"), include_str!("fixtures/host/state-installed.txt")];
+/// Every component in another version.
+trait Versions {
+    fn every_version(&mut self);
+}
 
-#[test]
-fn a_real_host_says_what_it_is() {
-    let vip = common::cluster(3).vip.address;
-    for text in SURVEYS {
-        let survey = Survey::parse(text.as_bytes()).unwrap();
-        let facts = survey.facts(vip, None, None).unwrap();
-        assert_eq!((facts.os, facts.arch), (common::debian("13"), Arch::Amd64));
-        // The VIP's own address on the interface does not count, whoever holds it now.
-        assert_eq!((facts.interface.as_str(), facts.prefix), ("eth0", 24));
-        assert_eq!(facts.memory_bytes, 24_684_084 * 1024);
-        assert!(survey.systemd && survey.vip_answer.is_none());
-        assert!(survey.free_bytes["/var/lib"] > 1 << 30);
-        let ssh: Vec<_> = survey.listeners.iter().filter(|listener| listener.program == "sshd").collect();
-        assert!(ssh.iter().all(|listener| listener.port == 22 && listener.pid == Some(70)) && ssh.len() == 2);
+impl Versions for quorate::cluster::Cluster {
+    fn every_version(&mut self) {
+        for version in
+            [&mut self.etcd.version, &mut self.haproxy.version, &mut self.keepalived.version, &mut self.patroni.version]
+        {
+            *version = Some(OTHER);
+        }
     }
-    let [fresh, installed] = SURVEYS.map(|text| Survey::parse(text.as_bytes()).unwrap());
-    // Asked only before there is a keepalived of ours.
-    assert_eq!((fresh.foreign_vrrp, fresh.sync_write_ms), (Some(vec![]), Some(0.67)));
-    assert_eq!((installed.foreign_vrrp, installed.sync_write_ms), (None, None));
-    let ports = |program: &str| -> Vec<u16> {
-        installed.listeners.iter().filter(|l| l.program == program).map(|l| l.port).collect()
-    };
-    assert_eq!(ports("etcd"), [2379, 2379, 2380]);
-    assert_eq!(ports("postgres"), [5432, 5432]);
-}
-
-#[test]
-fn a_real_host_says_what_it_has() {
-    let [fresh, installed] = STATES.map(|text| ObservedNode::parse(text.as_bytes()).unwrap());
-    assert!(fresh.sums.is_empty() && fresh.programs.is_empty() && fresh.data.is_empty());
-    assert_eq!((fresh.units["etcd.service"].load.as_str(), fresh.units.len()), ("not-found", 6));
-    assert_eq!((installed.entries.len(), installed.sums.len(), installed.links.len()), (20, 9, 7));
-    let config = &installed.entries["/etc/patroni/patroni.yml"];
-    assert_eq!((config.owner.as_str(), config.mode, config.folder), ("postgres", 0o600, false));
-    assert!(installed.entries["/etc/etcd"].folder);
-    let patroni = &installed.units["patroni.service"];
-    assert_eq!((patroni.active.as_str(), patroni.enabled.as_str(), patroni.pid), ("active", "enabled", 4895));
-    // It started before its last file was written, and was made to read it by a reload just after.
-    assert!(patroni.started < config.modified && config.modified < patroni.reloaded);
-    assert_eq!(installed.units["postgresql@17-main.service"].load, "masked");
-    assert_eq!(installed.programs.len(), 4);
-    assert!(installed.data.contains("/var/lib/postgresql/17/lab") && installed.data.contains("/var/lib/etcd/data"));
-    assert_eq!(installed.owner.as_deref(), Some("lab"));
-}
-
-/// The script itself, in a real shell, on paths that a careless script would split or run.
-#[test]
-fn the_script_reads_hostile_paths_as_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let whoami = std::process::Command::new("stat").args(["-c", "%U %G"]).arg(folder.path()).output().unwrap();
-    let whoami = String::from_utf8(whoami.stdout).unwrap();
-    let (owner, group) = whoami.trim().split_once(' ').unwrap();
-    let mut node = DesiredNode::default();
-    for name in ["plain", "two words", "it's", "$(id)", "-rf", "star*", "semi;colon", "あ"] {
-        let path = folder.path().join(name);
-        std::fs::write(&path, name).unwrap();
-        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
-        node.files.push(File {
-            component: ComponentName::Etcd,
-            path: path.to_str().unwrap().to_owned(),
-            owner: owner.to_owned(),
-            group: group.to_owned(),
-            mode: 0o640,
-            content: Content::new(name.to_owned()),
-            check: None,
-            activation: Activation::None,
-        });
-    }
-    let data = folder.path().join("data dir");
-    std::fs::create_dir(&data).unwrap();
-    std::fs::write(data.join("x"), "").unwrap();
-    let data = DataFolders { etcd: data.to_str().unwrap().to_owned(), postgresql: "/nowhere/at all".to_owned() };
-    let look = |node: &DesiredNode| {
-        let output = std::process::Command::new("sh")
-            .args(["-c", &state_script("true"), "sh"])
-            .args(state_args(node, &data))
-            .env("LC_ALL", "C")
-            .output()
-            .unwrap();
-        ObservedNode::parse(&output.stdout).unwrap()
-    };
-    let name = NodeName::new("db01").unwrap();
-    let plan = |node: &DesiredNode| {
-        let desired = Desired { nodes: [(name.clone(), node.clone())].into(), dcs: serde_json::Value::Null };
-        let (hosts, folders) = ([(name.clone(), look(node))].into(), [(name.clone(), data.etcd.clone())].into());
-        Plan::make(&desired, &hosts, std::slice::from_ref(&name), &folders)
-    };
-    assert!(plan(&node).is_empty(), "{:?}", plan(&node));
-    assert_eq!(look(&node).data.into_iter().collect::<Vec<_>>(), std::slice::from_ref(&data.etcd));
-    // A disk that does not answer is never an empty one.
-    let blind = std::process::Command::new("sh")
-        .args(["-c", &format!("ls() {{ return 2; }}\n{}", state_script("true")), "sh"])
-        .args(state_args(&node, &data))
-        .env("LC_ALL", "C")
-        .output()
-        .unwrap();
-    assert!(
-        ObservedNode::parse(&blind.stdout).unwrap().data.contains(&data.etcd),
-        "unreadable data was taken for none"
-    );
-    std::fs::write(folder.path().join("it's"), "changed").unwrap();
-    std::fs::remove_file(folder.path().join("$(id)")).unwrap();
-    let lacking: Vec<String> =
-        plan(&node).nodes[&name].files.iter().map(|file| file.path.rsplit('/').next().unwrap().to_owned()).collect();
-    assert_eq!(lacking, ["it's", "$(id)"]);
-}
-
-/// Answers of the right form with any content: every section's parser meets it.
-fn sections() -> impl Strategy<Value = Vec<u8>> {
-    let names = "clock|os|machine|memory|memory_limit|cpus|addresses|listeners|free|systemd|vrrp|vip_answer|sync_write\
-                 |archive|uptime|entries|sums|accounts|packages|programs|links|units|data|identity|owner";
-    let word = prop_oneof![
-        "[ -~]{0,12}",
-        "[0-9]{1,25}",
-        Just("18446744073709551615".to_owned()),
-        Just("-1".to_owned()),
-        Just("NaN".to_owned()),
-        Just("a/255".to_owned()),
-        Just("1.2.3.4/33".to_owned()),
-        Just("あ|あ".to_owned()),
-        "\\PC{0,6}",
-    ];
-    let separator = prop_oneof![Just(" "), Just("\n"), Just("|"), Just("="), Just("\n\n"), Just(" -> "), Just(",pid=")];
-    let body = prop::collection::vec((word, separator), 0..12)
-        .prop_map(|parts| parts.into_iter().fold(String::new(), |text, (word, separator)| text + &word + separator));
-    prop::collection::vec((names, any::<i32>(), body), 0..20).prop_map(|sections| {
-        let head = "=clock 0 6\n1000.5\n=uptime 0 7\n10.5 20\n=data 0 0\n\n".to_owned();
-        let text = sections
-            .into_iter()
-            .fold(head, |text, (name, code, body)| format!("{text}={name} {code} {}\n{body}\n", body.len()));
-        text.into_bytes()
-    })
-}
-
-fn read(answer: &[u8]) {
-    let vip = common::cluster(3).vip.address;
-    if let Some(survey) = Survey::parse(answer) {
-        let _ = survey.facts(vip, None, None);
-        let _ = survey.facts(vip, Some(&quorate::cluster::Interface::new("eth0").unwrap()), None);
-    }
-    let _ = ObservedNode::parse(answer);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    #[test]
-    fn no_answer_makes_a_parser_panic(answer in prop::collection::vec(any::<u8>(), 0..200)) {
-        read(&answer);
-    }
-
-    #[test]
-    fn no_content_of_sections_makes_a_parser_panic(answer in sections()) {
-        prop_assert!(ObservedNode::parse(&answer).is_some() || answer.windows(7).filter(|w| w == b"\n=clock").count() > 0
-            || answer.windows(8).filter(|w| w == b"\n=uptime").count() > 1);
-        read(&answer);
-    }
-
-    #[test]
-    fn a_damaged_answer_is_read_or_refused(which in 0..4_usize, at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<bool>()) {
-        let mut answer = [SURVEYS, STATES].concat()[which].as_bytes().to_vec();
-        let at = at.index(answer.len());
-        if cut { answer.truncate(at) } else { answer[at] = byte }
-        read(&answer);
-    }
-
-    #[test]
-    fn any_length_of_a_section_is_survived(length in any::<u64>()) {
-        read(format!("=clock 0 {length}\n1\n").as_bytes());
-        read(format!("=clock 0 1\n1\n=free 0 {length}\n").as_bytes());
-    }
-
     /// Whatever a host has of what is desired: after all that the plan names is there, the next plan is empty.
     #[test]
     fn what_a_plan_names_is_all_there_is_to_do(missing in prop::collection::vec(any::<prop::sample::Index>(), 0..12)) {
-        let desired = wanted();
-        let (name, node) = desired.nodes.first_key_value().unwrap();
-        let whole = observed(node);
-        let mut host = whole.clone();
+        let mut look = settled();
+        let first = name("db01");
+        let whole = look.nodes[&first].clone();
+        let host = look.nodes.get_mut(&first).unwrap();
         for index in missing {
-            match index.index(7) {
+            match index.index(8) {
                 0 => drop(host.packages.pop_first()),
                 1 => drop(host.accounts.pop_last()),
                 2 => drop(host.entries.pop_first()),
                 3 => drop(host.sums.pop_last()),
                 4 => drop(host.links.pop_first()),
                 5 => drop(host.programs.pop_last()),
+                6 => drop(host.undo.insert("etcd.service".to_owned())),
                 _ => drop(host.units.pop_first()),
             }
         }
-        let one = Desired { nodes: [(name.clone(), node.clone())].into(), dcs: desired.dcs.clone() };
-        let plan = make(&one, &[(name.clone(), host.clone())].into());
-        let plan = &plan.nodes[name];
-        host.packages.extend(plan.packages.iter().cloned());
-        host.accounts.extend(plan.accounts.iter().map(|Account { name, .. }| name.clone()));
-        for Directory { path, .. } in &plan.directories {
+        let plan = look.plan();
+        let lacks = &plan.nodes[&first];
+        let host = look.nodes.get_mut(&first).unwrap();
+        host.packages.extend(lacks.packages.iter().cloned());
+        host.accounts.extend(lacks.accounts.iter().map(|Account { name, .. }| name.clone()));
+        for Directory { path, .. } in &lacks.directories {
             host.entries.insert(path.clone(), whole.entries[path].clone());
         }
-        for file in &plan.files {
-            host.entries.insert(file.path.clone(), whole.entries[&file.path].clone());
-            host.sums.insert(file.path.clone(), file.content.sha256());
-        }
-        host.programs.extend(plan.programs.iter().map(|program| (program.root.clone(), String::new())));
-        host.links.extend(plan.links.iter().cloned());
-        for unit in plan.start.iter().map(|Service { unit, .. }| unit).chain(&plan.mask) {
+        host.programs.extend(lacks.programs.iter().map(|program| (program.root.clone(), String::new())));
+        host.links.extend(lacks.links.iter().cloned());
+        for unit in &lacks.mask {
             host.units.insert(unit.clone(), whole.units[unit].clone());
         }
-        prop_assert!(make(&one, &[(name.clone(), host)].into()).is_empty());
+        for action in &plan.actions {
+            let unit = format!("{}.service", action.component);
+            host.undo.remove(&unit);
+            if action.verb == Verb::Start {
+                host.units.insert(unit, whole.units[&format!("{}.service", action.component)].clone());
+            }
+            for part in action.parts.values() {
+                host.links.extend(part.links.iter().cloned());
+                for file in &part.files {
+                    host.entries.insert(file.path.clone(), whole.entries[&file.path].clone());
+                    host.sums.insert(file.path.clone(), whole.sums[&file.path].clone());
+                }
+            }
+        }
+        let again = look.plan();
+        prop_assert!(again.is_empty(), "{:?} left {:?}", ids(&plan), ids(&again));
     }
 }

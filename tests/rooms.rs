@@ -18,7 +18,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("host", &["cluster"]),
     ("artifact", &["cluster", "component"]),
     ("apply", &["artifact", "cluster", "component", "host", "plan", "platform", "verify"]),
-    ("report", &["apply", "verify"]),
+    ("report", &["apply", "host", "plan", "verify"]),
     ("lab", &["cluster"]),
     (
         "cli",

@@ -5,15 +5,13 @@
 mod common;
 mod fake;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use fake::bench::Bench;
 use fake::{Fault, Shared};
-use quorate::apply::{ApplyError, Event, Events, Outcome, Setting, apply, preflight};
-use quorate::artifact::{Catalogue, Recipe, Store};
-use quorate::cluster::{Facts, NodeName, Secrets};
-use quorate::component::{Desired, Inputs, Templates, desired};
-use quorate::plan::Survey;
+use quorate::apply::{ApplyError, Event, Outcome};
+use quorate::cluster::Secrets;
+use quorate::component::Desired;
 use quorate::report::{JsonLines, Style, table};
 
 /// Every canary ends in this.
@@ -28,46 +26,20 @@ struct Told {
 
 /// A whole run over fakes that fails as told; all that it could show to anybody, in every form.
 fn told(fault: Option<(usize, Fault)>) -> Told {
-    let (cluster, templates, catalogue) =
-        (common::cluster(3), Templates::embedded().unwrap(), Catalogue::embedded().unwrap());
-    let secrets = common::secrets(&cluster);
-    let cache = tempfile::tempdir().unwrap();
-    let store = Store::new(cache.path());
-    let facts: BTreeMap<NodeName, Facts> = cluster
-        .nodes
-        .iter()
-        .map(|node| {
-            let survey = Survey::parse(fake::survey(&node.address.to_string(), 1e9).as_bytes()).unwrap();
-            (node.name.clone(), survey.facts(cluster.vip.address, None, None).unwrap())
-        })
-        .collect();
-    let desired = desired(&Inputs { cluster: &cluster, facts: &facts, secrets: &secrets }, &templates).unwrap();
-    for (name, node) in &desired.nodes {
-        for program in &node.programs {
-            let recipe = Recipe::of(program, &facts[name].os, facts[name].arch, &catalogue).unwrap();
-            store.write(&store.built(&recipe.key), b"an archive").unwrap();
-        }
+    let bench = Bench::new();
+    let world = bench.world();
+    world.with(|world| world.fault = fault);
+    let (findings, ran) = (bench.preflight(&world), bench.run(&world));
+    let mut text = format!("{findings:?}");
+    let mut lines = Vec::new();
+    let mut json = JsonLines::begin(&mut lines, "apply").unwrap();
+    for event in &ran.events {
+        shown(&mut text, event);
+        json.tagged(event).unwrap();
     }
-    let world = Shared::bare(&cluster, desired.dcs.clone());
-    world.0.lock().unwrap().fault = fault;
-    let setting =
-        Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let text = runtime.block_on(async {
-        let (events, mut received) = Events::channel();
-        let findings = preflight(&setting, &world.fleet(), &events).await;
-        let outcome = apply(&setting, &world.fleet(), &events).await;
-        drop(events);
-        let mut text = format!("{findings:?}");
-        let mut lines = Vec::new();
-        let mut json = JsonLines::begin(&mut lines, "apply").unwrap();
-        while let Some(event) = received.recv().await {
-            shown(&mut text, &event);
-            json.tagged(&event).unwrap();
-        }
-        ended(&mut text, &outcome);
-        text + &String::from_utf8(lines).unwrap()
-    });
+    ended(&mut text, &ran.outcome);
+    let text = text + &String::from_utf8(lines).unwrap();
+    let (desired, secrets) = (bench.desired(), bench.secrets);
     Told { text, world, desired, secrets }
 }
 

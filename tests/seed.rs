@@ -111,7 +111,7 @@ fn nodes(cluster: &Cluster) -> Vec<Node> {
     for os in systems {
         let facts = common::facts(cluster, &os);
         let inputs = Inputs { cluster, facts: &facts, secrets: &secrets };
-        let Desired { nodes, dcs } = desired(&inputs, &templates).unwrap();
+        let Desired { nodes, dcs, .. } = desired(&inputs, &templates).unwrap();
         for (name, node) in nodes {
             let bootstrap = patroni::bootstrap_file(inputs, &templates, &name).unwrap();
             let last = |path: &str| path.rsplit('/').next().unwrap().to_owned();

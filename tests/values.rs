@@ -153,9 +153,37 @@ fn roles_and_databases_are_made_by_sql() {
     let facts = common::facts(&cluster, &common::debian("13"));
     let mut secrets = common::secrets(&cluster);
     secrets.insert(SecretName::Role("admin".to_owned()), Secret::new(r#"it's \ "x" $1 :a"#.to_owned()));
-    let sql = postgresql::roles_sql(Inputs { cluster: &cluster, facts: &facts, secrets: &secrets }).unwrap();
+    let inputs = Inputs { cluster: &cluster, facts: &facts, secrets: &secrets };
+    let roles = postgresql::roles(inputs).unwrap();
+    let all = roles.keys().cloned().collect();
+    let sql = postgresql::roles_sql(&roles, &all);
     insta::assert_snapshot!("roles", sql.expose());
     assert!(!sql.masked(&secrets).contains("it''s") && !format!("{sql:?}").contains("it"));
+}
+
+/// Only what changed is run again, roles before the databases that they own.
+#[test]
+fn the_statements_of_some_roles_alone() {
+    let cluster = rich();
+    let (facts, secrets) = (common::facts(&cluster, &common::debian("13")), common::secrets(&cluster));
+    let roles = postgresql::roles(Inputs { cluster: &cluster, facts: &facts, secrets: &secrets }).unwrap();
+    let expected = [
+        "database app",
+        "database spare",
+        "role admin",
+        "role postgres",
+        "role quorate_probe",
+        "role replicator",
+        "role rewind_user",
+    ];
+    assert_eq!(roles.keys().map(String::as_str).collect::<Vec<_>>(), expected);
+    let named = ["role admin", "database app"].map(str::to_owned).into();
+    let sql = postgresql::roles_sql(&roles, &named);
+    let place = |part: &str| sql.expose().find(part).unwrap();
+    assert!(place("CREATE ROLE \"admin\"") < place("CREATE DATABASE \"app\""));
+    assert!(!sql.expose().contains("replicator") && !sql.expose().contains("spare"));
+    // What must not reach a log stands before any password.
+    assert!(place("log_statement = 'none'") < place("PASSWORD"));
 }
 
 #[test]

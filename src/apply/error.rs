@@ -67,6 +67,40 @@ pub enum ApplyError {
         /// The last lines of the journals concerned.
         journal: String,
     },
+    /// Another run has the lock; nothing was changed.
+    #[error("{0}")]
+    Locked(HostError),
+    /// The plan that was to be applied is not the plan any more; nothing was changed.
+    #[error("the plan is stale: {0}; nothing was changed")]
+    Stale(String),
+    /// What would be done was not approved; nothing was changed.
+    #[error("not done: {0}; nothing was changed")]
+    NotApproved(String),
+    /// A signal asked the run to stop, and it did between two actions.
+    #[error("stopped by a signal after the action under way; every node is well")]
+    Stopped(u8),
+    /// A change failed, and what it had changed was put back.
+    #[error("{action} failed; what it had changed was put back ({place}), and nothing after it was touched")]
+    RolledBack {
+        /// The action that failed.
+        action: String,
+        /// What was put back.
+        place: String,
+        /// Why it failed.
+        cause: Box<ApplyError>,
+    },
+    /// A change failed, and putting it back did too.
+    #[error("{action} failed, and putting {place} back did not help: {again}")]
+    RollbackFailed {
+        /// The action that failed.
+        action: String,
+        /// What was to be put back.
+        place: String,
+        /// Why it failed.
+        cause: Box<ApplyError>,
+        /// What is wrong now.
+        again: Box<ApplyError>,
+    },
     /// Our own fault.
     #[error("unexpected: {0}")]
     Bug(String),
@@ -95,10 +129,14 @@ impl ApplyError {
         match self {
             Self::Render(_) => 2,
             Self::Hosts(_) => 4,
-            Self::Refused(_) => 5,
+            Self::Refused(_) | Self::NotApproved(_) => 5,
+            Self::Locked(_) | Self::Stale(_) => 6,
             Self::Artifact(_) => 7,
             Self::Build { .. } | Self::Check(_) => 8,
             Self::Step(_) | Self::Lost(_) | Self::Gate { .. } => 9,
+            Self::Stopped(code) => *code,
+            Self::RolledBack { .. } => 10,
+            Self::RollbackFailed { .. } => 12,
             Self::Bug(_) => 1,
         }
     }
@@ -121,10 +159,34 @@ impl ApplyError {
                 "the live files are as before; mend the inventory or template, then run `quorate apply` again"
                     .to_owned(),
             ],
+            Self::Stopped(_) => vec!["run the same command again: it looks first and goes on from there".to_owned()],
             Self::Step(_) | Self::Lost(_) | Self::Gate { .. } => {
                 vec!["mend the cause, then run `quorate apply` again: it looks first and goes on from there".to_owned()]
             }
+            Self::Locked(error) => vec![error.hint()],
+            Self::Stale(_) => vec!["`quorate plan` shows what is to be done now; then apply that".to_owned()],
+            Self::NotApproved(_) => {
+                vec!["`quorate plan` shows what would be done; allow it by --yes, or by --max-impact CLASS".to_owned()]
+            }
+            Self::RolledBack { .. } => vec![
+                "mend the cause in the inventory, then run `quorate apply` again: what was done before is kept, the rest follows"
+                    .to_owned(),
+            ],
+            Self::RollbackFailed { .. } => vec![
+                "`quorate verify` says what is wrong now; the former files of the change are in /var/lib/quorate/undo on the host"
+                    .to_owned(),
+            ],
             Self::Bug(_) => vec!["please report this with the command and its output".to_owned()],
+        }
+    }
+
+    /// What was not as it should be, if that is the reason.
+    pub fn findings(&self) -> &[Finding] {
+        match self {
+            Self::Refused(findings) | Self::Gate { missing: findings, .. } => findings,
+            Self::RolledBack { cause, .. } => cause.findings(),
+            Self::RollbackFailed { again, .. } => again.findings(),
+            _ => &[],
         }
     }
 
@@ -135,6 +197,10 @@ impl ApplyError {
                 Some(format!("{}: {}\n{}", failure.step, failure.command, failure.said))
             }
             Self::Gate { journal, .. } => Some(journal.clone()),
+            Self::RolledBack { cause, .. } | Self::RollbackFailed { cause, .. } => {
+                let detail = cause.detail().unwrap_or_default();
+                Some(format!("{cause}\n{detail}").trim_end().to_owned())
+            }
             _ => None,
         }
     }

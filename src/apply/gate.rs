@@ -5,11 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::event::millis;
-use super::judge::probe;
+use super::judge::{probe, probe_one};
 use super::{ApplyError, Event, Events, Observation, Setting};
-use crate::cluster::SecretName;
-use crate::component::patroni::RESTAPI_USER;
-use crate::host::{Command, Fleet};
+use crate::cluster::NodeName;
+use crate::host::{Command, Fleet, HostError};
 use crate::verify::{self, Finding, Level, Scope};
 
 /// Between two questions; each takes about half a second itself.
@@ -29,9 +28,10 @@ pub(super) struct Gate<'a> {
     pub(super) limit: Duration,
     /// Whose journals to show then.
     pub(super) unit: &'a str,
-    /// Whether Patroni is asked to look at once rather than at its next turn, up to `loop_wait` seconds later. Only while
-    /// the settings in the DCS are those of the inventory: they are sent again to wake it.
+    /// Whether Patroni is asked to look at once rather than at its next turn, up to `loop_wait` seconds later.
     pub(super) nudge: bool,
+    /// The only node whose word is needed; all are asked otherwise.
+    pub(super) only: Option<&'a NodeName>,
 }
 
 impl Gate<'_> {
@@ -48,7 +48,13 @@ impl Gate<'_> {
         events
             .step("", &format!("waiting until {}", self.until), async {
                 loop {
-                    let probes = probe(setting, fleet, observation, self.scope == Scope::Everything).await;
+                    // A row is written through the VIP only where that is judged.
+                    let sql = self.scope == Scope::Everything && self.ids.is_empty();
+                    let probes = if let Some(node) = self.only {
+                        probe_one(setting, fleet, observation, node).await
+                    } else {
+                        probe(setting, fleet, observation, sql).await
+                    };
                     let findings = verify::judge(setting.cluster, &observation.desired.dcs, &probes, self.scope);
                     let missing: Vec<Finding> = findings
                         .iter()
@@ -57,6 +63,15 @@ impl Gate<'_> {
                         .collect();
                     if missing.is_empty() {
                         return Ok(findings);
+                    }
+                    // Neither comes back within this run: whoever waits here waits in vain.
+                    if let Some(host) = fleet.hosts().find(|host| host.is_fenced() || host.is_gone()) {
+                        let (name, step) = (host.name.to_string(), format!("waiting until {}", self.until));
+                        return Err(ApplyError::Lost(if host.is_fenced() {
+                            HostError::Fenced { host: name, step }
+                        } else {
+                            HostError::Lost { host: name, step }
+                        }));
                     }
                     if began.elapsed() > self.limit {
                         let (until, seconds) = (self.until.to_owned(), self.limit.as_secs());
@@ -72,9 +87,7 @@ impl Gate<'_> {
                             ms: millis(began.elapsed()),
                         });
                     }
-                    // Only settings that the DCS holds already: a wake-up must never change one that no plan names.
-                    let same = |finding: &Finding| finding.id == "patroni.settings" && finding.level == Level::Ok;
-                    if self.nudge && findings.iter().any(same) {
+                    if self.nudge {
                         nudge(setting, fleet, observation).await;
                     }
                     tokio::time::sleep(POLL).await;
@@ -104,26 +117,23 @@ pub(super) async fn settled(
         ids: &[],
         limit: Duration::from_secs(60),
         unit: "patroni",
-        nudge: false,
+        nudge: true,
+        only: None,
     };
     gate.wait(setting, fleet, observation, events).await
 }
 
-/// Wakes every Patroni; one that does not listen yet is no failure.
-async fn nudge(setting: &Setting<'_>, fleet: &Fleet, observation: &Observation) {
+/// Wakes every Patroni; one that does not listen yet is no failure. The request takes out a setting that nobody has: Patroni
+/// compares, writes nothing, and looks at its cluster at once (api.py, `do_PATCH_config`).
+pub(super) async fn nudge(setting: &Setting<'_>, fleet: &Fleet, observation: &Observation) {
     let cluster = setting.cluster;
-    let password = setting.secrets.get(&SecretName::RestApi).map_or("", |secret| secret.expose());
     let question = |host: &crate::host::Host| {
         let address = cluster.node(&host.name).map(|node| node.address.to_string()).unwrap_or_default();
-        let asked = serde_json::json!({
-            "url": format!("http://{address}:{}/config", cluster.patroni.port),
-            "user": RESTAPI_USER,
-            "password": password,
-            "settings": {"ttl": cluster.timings.ttl},
-        });
+        let url = format!("http://{address}:{}/config", cluster.patroni.port);
+        let asked = serde_json::json!({"method": "PATCH", "url": url, "body": {"quorate-wake": null}, "login": true, "timeout": 2});
         let python = observation.python.get(&host.name).cloned().unwrap_or_default();
         Command::new("waking Patroni", r#"exec "$1" -I -c "$2""#)
-            .args([python, include_str!("nudge.py").to_owned()])
+            .args([python, include_str!("call.py").to_owned()])
             .stdin(asked.to_string())
     };
     fleet.ask_all(question).await;
@@ -131,6 +141,9 @@ async fn nudge(setting: &Setting<'_>, fleet: &Fleet, observation: &Observation) 
 
 /// The last lines of a unit's journal on every host.
 async fn journals(fleet: &Fleet, unit: &str) -> String {
+    if unit.is_empty() {
+        return String::new();
+    }
     let question = |_: &crate::host::Host| {
         let script =
             r#"journalctl -u "$1" -n 12 --no-pager -o cat 2>/dev/null || systemctl status --no-pager -n 12 "$1""#;

@@ -6,7 +6,7 @@ use super::build::Programs;
 use super::{ApplyError, Run, failure, on_all, step};
 use crate::component::{CheckStage, File};
 use crate::host::{CHECK_FAILED, Candidate, Command, Host, discard, stage};
-use crate::plan::NodePlan;
+use crate::plan::{NodePlan, Verb};
 use crate::platform;
 
 /// Packages come over whatever line the site has.
@@ -51,11 +51,31 @@ while [ $# -ge 2 ]; do
     shift 2
 done"#;
 
+/// Arguments: PostgreSQL's program folder, its data folder, then `name=value`.
+const PARAMETERS: &str = r#"
+bin=$1 data=$2
+shift 2
+[ -e "$data/PG_VERSION" ] || exit 0
+for one; do
+    shift
+    set -- "$@" -c "$one"
+done
+setpriv --reuid=postgres --regid=postgres --init-groups "$bin/postgres" -D "$data" "$@" -C max_connections >/dev/null"#;
+
 impl Run<'_> {
-    /// Brings packages, accounts, folders and programs, then stages every file that can be judged before etcd serves.
+    /// Brings packages, accounts, folders and programs, then stages every file that can be judged already: all of them, and
+    /// PostgreSQL's parameters too, where the cluster serves.
     pub(super) async fn install(&self, programs: &Programs) -> Result<(), ApplyError> {
         on_all(self.fleet, |host| self.prepare(host, programs)).await?;
-        let staged = on_all(self.fleet, |host| self.stage(host, CheckStage::Installed)).await;
+        let staged = on_all(self.fleet, |host| async {
+            self.stage(host, CheckStage::Installed).await?;
+            if self.staged_early() {
+                self.stage(host, CheckStage::StoreServing).await?;
+                self.judge_parameters(host).await?;
+            }
+            Ok(())
+        })
+        .await;
         if staged.is_err() {
             // The other hosts' staged files must not lie about; the failing one has removed its own.
             let _ = on_all(self.fleet, |host| self.unstage(host)).await;
@@ -68,12 +88,17 @@ impl Run<'_> {
     }
 
     async fn prepare(&self, host: &Host, programs: &Programs) -> Result<(), ApplyError> {
+        let mut actions = self.observation.plan.actions.iter();
+        match actions.find(|action| action.verb == Verb::Prepare && action.node.as_ref() == Some(&host.name)) {
+            Some(action) => self.events.action(&action.id, self.bring(host, programs)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn bring(&self, host: &Host, programs: &Programs) -> Result<(), ApplyError> {
         let plan = self.lacking(host);
         let Some(facts) = self.observation.facts.get(&host.name) else { return Ok(()) };
         let platform = platform::of(&facts.os).map_err(|error| ApplyError::Bug(error.to_string()))?;
-        if plan.is_empty() {
-            return Ok(());
-        }
         step(self.events, host, Command::new("claiming the host", CLAIM).arg(self.setting.cluster.name.as_str()))
             .await?;
         if !plan.mask.is_empty() {
@@ -143,8 +168,42 @@ impl Run<'_> {
             .await
     }
 
-    async fn unstage(&self, host: &Host) -> Result<(), ApplyError> {
-        let paths: Vec<String> = self.files(host, CheckStage::Installed).into_iter().map(|file| file.path).collect();
+    /// PostgreSQL's own judgement of parameters that are to change: it reads them as at a start, and starts nothing.
+    async fn judge_parameters(&self, host: &Host) -> Result<(), ApplyError> {
+        let (Some(bin), Some(data)) =
+            (self.observation.programs.get(&host.name), self.observation.data.get(&host.name))
+        else {
+            return Ok(());
+        };
+        let parameters: Vec<String> = self
+            .observation
+            .plan
+            .settings
+            .changes
+            .iter()
+            .filter(|change| !change.to.is_null())
+            .filter_map(|change| {
+                let name = change.path.strip_prefix("postgresql.parameters.")?;
+                // Those of extensions are not known before the extension is loaded.
+                let value = change.to.as_str().map_or_else(|| change.to.to_string(), str::to_owned);
+                (!name.contains('.')).then(|| format!("{name}={value}"))
+            })
+            .collect();
+        if parameters.is_empty() {
+            return Ok(());
+        }
+        let command = Command::new("judging PostgreSQL's parameters", PARAMETERS)
+            .args([bin.clone(), data.postgresql.clone()])
+            .args(parameters);
+        match step(self.events, host, command).await {
+            Err(ApplyError::Step(failure)) => Err(ApplyError::Check(failure)),
+            other => other.map(drop),
+        }
+    }
+
+    /// Throws away what was staged and did not go live.
+    pub(super) async fn unstage(&self, host: &Host) -> Result<(), ApplyError> {
+        let paths: Vec<String> = self.lacking(host).files.into_iter().map(|file| file.path).collect();
         host.run(&discard(paths)).await.map(drop).map_err(ApplyError::Lost)
     }
 }

@@ -6,63 +6,93 @@ use super::observe::{facts, survey};
 use super::{ApplyError, Observation, Setting};
 use crate::cluster::NodeName;
 use crate::component::{self, Inputs};
-use crate::host::{Command, Fleet, Host, HostError};
+use crate::host::{Command, Fleet, Host, HostError, Output};
 use crate::verify::{self, Finding, Probe, Probes, Scope};
 
 /// Asks every host's cluster parts; the first host also writes and reads through the VIP if `sql`.
 pub(super) async fn probe(setting: &Setting<'_>, fleet: &Fleet, observation: &Observation, sql: bool) -> Probes {
-    ask(setting, fleet, &observation.python, sql).await
+    ask(setting, fleet, &observation.probing(), sql).await
 }
 
-async fn ask(setting: &Setting<'_>, fleet: &Fleet, python: &BTreeMap<NodeName, String>, sql: bool) -> Probes {
+/// Asks one host alone.
+pub(super) async fn probe_one(
+    setting: &Setting<'_>,
+    fleet: &Fleet,
+    observation: &Observation,
+    node: &NodeName,
+) -> Probes {
+    let Some(host) = fleet.host(node) else { return Probes::new() };
+    let answer = host.run(&question(setting, host, &observation.probing(), None)).await;
+    Probes::from([(node.clone(), told(setting, answer))])
+}
+
+/// What a host remembers of the probe: the interpreter, and the folder of PostgreSQL's programs.
+pub(super) const PROBING: &str = "/var/lib/quorate/probing";
+
+/// Asks every host with what it remembers of the last time, before anything of it is known; a host that remembers nothing says so.
+pub(super) async fn ask_remembered(setting: &Setting<'_>, fleet: &Fleet, sql: bool) -> Probes {
+    let script = format!(
+        r#"{{ read -r interpreter bin <{PROBING}; }} 2>/dev/null && [ -x "$interpreter" ] || {{ echo "Patroni is not known here" >&2; exit 3; }}
+exec "$interpreter" -I -c "$1" "$bin""#
+    );
+    let answers = asked(fleet, sql, |host, token| {
+        let asked = verify::question(setting.cluster, &host.name, setting.secrets, token).unwrap_or_default();
+        Command::new("asking the cluster", script.clone()).arg(verify::PROBE).stdin(asked.to_string())
+    })
+    .await;
+    answers.into_iter().map(|(name, answer)| (name, told(setting, answer))).collect()
+}
+
+/// Asks every host at once; the first one is given a token to write through the VIP, if `sql`.
+async fn asked(
+    fleet: &Fleet,
+    sql: bool,
+    question: impl Fn(&Host, Option<&str>) -> Command,
+) -> BTreeMap<NodeName, Result<Output, HostError>> {
     let mut random = [0_u8; 8];
     let token = getrandom::fill(&mut random).ok().map(|()| crate::cluster::hex(&random)).filter(|_| sql);
     let first = fleet.hosts().next().map(|host| host.name.clone());
-    let question = |host: &Host| {
-        let token = token.as_deref().filter(|_| Some(&host.name) == first.as_ref());
-        let asked =
-            verify::question(setting.cluster, &host.name, setting.secrets, token).unwrap_or_default().to_string();
-        let interpreter = python.get(&host.name).cloned().unwrap_or_default();
-        // The program is an argument of the script and so part of its text; the question holds a password and goes as input.
-        Command::new(
-            "asking the cluster",
-            r#"[ -x "$1" ] || { echo "Patroni is not installed" >&2; exit 3; }; exec "$1" -I -c "$2""#,
-        )
-        .args([interpreter, verify::PROBE.to_owned()])
-        .stdin(asked)
-    };
-    let answers = fleet.ask_all(question).await;
-    let mut probes: Probes = answers
-        .into_iter()
-        .map(|(name, answer)| {
-            let probe = answer.map_err(|error| error.to_string()).and_then(|output| {
-                if output.success() {
-                    let told = setting.secrets.redact(&output.text());
-                    Probe::parse(told.as_bytes()).map_err(|error| error.to_string())
-                } else {
-                    Err(setting.secrets.redact(output.errors().lines().last().unwrap_or("no reason given")))
-                }
-            });
-            (name, probe)
-        })
-        .collect();
+    fleet.ask_all(|host| question(host, token.as_deref().filter(|_| Some(&host.name) == first.as_ref()))).await
+}
+
+/// The question to a host; `token` asks it to write and read that text through the VIP too.
+fn question(setting: &Setting<'_>, host: &Host, programs: &Programs, token: Option<&str>) -> Command {
+    let (interpreter, bin) = programs.get(&host.name).cloned().unwrap_or_default();
+    let asked = verify::question(setting.cluster, &host.name, setting.secrets, token).unwrap_or_default().to_string();
+    // The program is an argument of the script and so part of its text; the question holds a password and goes as input.
+    Command::new(
+        "asking the cluster",
+        // Before an upgrade the wanted version is not there yet, but the one that runs is.
+        r#"interpreter=$1
+[ -x "$interpreter" ] || { runs=$(readlink -f /usr/local/bin/patroni) && interpreter=${runs%/*}/python3; }
+[ -x "$interpreter" ] || { echo "Patroni is not installed" >&2; exit 3; }
+exec "$interpreter" -I -c "$2" "$3""#,
+    )
+    .args([interpreter, verify::PROBE.to_owned(), bin])
+    .stdin(asked)
+}
+
+fn told(setting: &Setting<'_>, answer: Result<Output, HostError>) -> Result<Probe, String> {
+    let output = answer.map_err(|error| error.to_string())?;
+    if output.success() {
+        let told = setting.secrets.redact(&output.text());
+        Probe::parse(told.as_bytes()).map_err(|error| error.to_string())
+    } else {
+        Err(setting.secrets.redact(output.errors().lines().last().unwrap_or("no reason given")))
+    }
+}
+
+/// Of each node: the interpreter that runs the probe, and the folder of PostgreSQL's programs.
+pub(super) type Programs = BTreeMap<NodeName, (String, String)>;
+
+/// Asks every host, before there is an observation.
+pub(super) async fn ask(setting: &Setting<'_>, fleet: &Fleet, programs: &Programs, sql: bool) -> Probes {
+    let answers = asked(fleet, sql, |host, token| question(setting, host, programs, token)).await;
+    let mut probes: Probes = answers.into_iter().map(|(name, answer)| (name, told(setting, answer))).collect();
     for node in &setting.cluster.nodes {
         probes.entry(node.name.clone()).or_insert_with(|| Err("not connected".to_owned()));
     }
     probes
-}
-
-/// The whole judgement, once.
-///
-/// # Errors
-/// None at present; a host that does not answer is a finding.
-pub(super) async fn verify(
-    setting: &Setting<'_>,
-    fleet: &Fleet,
-    observation: &Observation,
-) -> Result<Vec<Finding>, ApplyError> {
-    let probes = probe(setting, fleet, observation, true).await;
-    Ok(verify::judge(setting.cluster, &observation.desired.dcs, &probes, Scope::Everything))
 }
 
 /// Connects, looks and judges, with whatever hosts can be reached: a host that is down is a finding, not a failure.
@@ -84,7 +114,7 @@ async fn judge_fleet(
     fleet: &Fleet,
     failures: &BTreeMap<NodeName, HostError>,
 ) -> Result<Vec<Finding>, ApplyError> {
-    let mut facts = facts(setting, &survey(setting, fleet).await?)?;
+    let mut facts = facts(setting, &survey(setting, fleet).await?.0)?;
     let complete = facts.len() == setting.cluster.nodes.len();
     // A host that can't be asked is taken to be like the others; what would depend on its memory is then not judged.
     if let Some(like) = facts.values().next().cloned() {
@@ -94,8 +124,12 @@ async fn judge_fleet(
     }
     let inputs = Inputs { cluster: setting.cluster, facts: &facts, secrets: setting.secrets };
     let dcs = if complete { component::patroni::dcs(inputs)? } else { serde_json::Value::Null };
-    let python = inputs.nodes()?.iter().map(|node| (node.node.name.clone(), node.patroni_python())).collect();
-    let mut probes = ask(setting, fleet, &python, true).await;
+    let programs = inputs
+        .nodes()?
+        .iter()
+        .map(|node| (node.node.name.clone(), (node.patroni_python(), node.postgresql_bin_dir())))
+        .collect();
+    let mut probes = ask(setting, fleet, &programs, true).await;
     for (name, error) in failures {
         probes.insert(name.clone(), Err(error.to_string()));
     }

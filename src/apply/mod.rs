@@ -3,71 +3,148 @@
 //! Everything that can fail without harm comes first, on all hosts at once: downloads, builds, packages, staged and checked
 //! files. Only then do files go live and services start, each stage behind a gate that asks the cluster itself.
 
+mod activate;
 mod build;
+mod call;
+mod change;
+mod database;
 mod error;
 mod event;
 mod gate;
 mod install;
 mod judge;
+mod ledger;
 mod observe;
-mod start;
+mod pause;
+mod settings;
 
 pub use error::{ApplyError, StepFailure};
-pub use event::{Event, Events};
+pub use event::{Event, Events, StopSwitch};
 pub use judge::verify_now;
-pub use observe::{Observation, Setting, observe, preflight};
+pub use observe::{Observation, Operator, Setting, observe, preflight};
 
-use judge::verify;
-
-use crate::host::{Command, Fleet, Host, Output};
-use crate::verify::Finding;
+use crate::host::{Command, Fleet, Host, HostError, Output};
+use crate::verify::{self, Finding, Scope};
 
 /// What a run ended with.
 #[derive(Debug)]
 pub struct Outcome {
     /// Whether anything was changed.
     pub changed: bool,
+    /// The generation that was proven and kept, if anything was changed.
+    pub generation: Option<u32>,
     /// The final judgement.
     pub findings: Vec<Finding>,
 }
 
-/// Brings a cluster to what the inventory says, or says why not.
+/// Brings a cluster to what the inventory says, or says why not. `approve` sees what was observed and planned before anything
+/// is changed, and may refuse it.
 ///
 /// # Errors
 /// [`ApplyError`]: its exit code tells whether anything was changed.
-pub async fn apply(setting: &Setting<'_>, fleet: &Fleet, events: &Events) -> Result<Outcome, ApplyError> {
+pub async fn apply(
+    setting: &Setting<'_>,
+    fleet: &mut Fleet,
+    events: &Events,
+    approve: impl AsyncFnOnce(&Observation) -> Result<(), ApplyError>,
+) -> Result<Outcome, ApplyError> {
     events.send(Event::Phase { name: "observe" });
-    let observation = observe(setting, fleet, events).await?;
-    let refusals = observation.refusals(setting);
-    if !refusals.is_empty() {
-        return Err(ApplyError::Refused(refusals));
+    let observation = observe(setting, fleet, events, true).await?;
+    if let Err(refused) = observation.permitted(setting) {
+        // What another run is just restarting looks like a fault, and is none.
+        return Err(ledger::at_work(fleet).await.unwrap_or(refused));
     }
-    let changed = !observation.plan.is_empty();
-    if changed {
-        let run = Run { setting, fleet, events, observation: &observation };
-        events.send(Event::Phase { name: "build" });
-        let programs = run.programs().await?;
-        events.send(Event::Phase { name: "install" });
-        run.install(&programs).await?;
-        events.send(Event::Phase { name: "start" });
-        run.start().await?;
+    if observation.plan.is_empty() {
+        events.send(Event::Phase { name: "verify" });
+        let findings = verify::judge(setting.cluster, &observation.desired.dcs, &observation.probes, Scope::Everything);
+        events.send(Event::Judged { findings: findings.clone() });
+        return Ok(Outcome { changed: false, generation: None, findings });
     }
-    events.send(Event::Phase { name: "verify" });
-    let findings = if changed {
-        gate::settled(setting, fleet, &observation, events).await?
+    tokio::select! {
+        approved = approve(&observation) => approved?,
+        () = stay_connected(fleet) => {}
+    }
+    let holder = ledger::holder(setting.operator)?;
+    fleet.lock(&holder).await.map_err(locked)?;
+    let outcome = locked_apply(setting, fleet, events, &observation, &holder.run).await;
+    fleet.unlock().await;
+    outcome
+}
+
+/// Keeps connections in use while somebody thinks about a question; never ends by itself.
+async fn stay_connected(fleet: &Fleet) {
+    loop {
+        tokio::time::sleep(std::time::Duration::from_secs(20)).await;
+        fleet.ask_all(|_| Command::new("staying connected", "true")).await;
+    }
+}
+
+/// The part that changes something. What was approved is looked at once more: another run may have been here before the lock.
+async fn locked_apply(
+    setting: &Setting<'_>,
+    fleet: &Fleet,
+    events: &Events,
+    approved: &Observation,
+    id: &str,
+) -> Result<Outcome, ApplyError> {
+    ledger::no_other_run(fleet, approved).await?;
+    let again;
+    let observation = if ledger::fresh(approved) {
+        approved
     } else {
-        verify(setting, fleet, &observation).await?
+        ledger::hold_undo(fleet, events, approved).await?;
+        again = observe(setting, fleet, events, false).await?;
+        again.permitted(setting)?;
+        if again.plan.actions != approved.plan.actions {
+            return Err(ApplyError::Stale("the cluster changed while it was being looked at".to_owned()));
+        }
+        &again
     };
+    let run = Run { id: id.to_owned(), setting, fleet, events, observation };
+    events.send(Event::Phase { name: "build" });
+    let programs = run.programs().await?;
+    run.begins().await?;
+    let done = run.carry_out(&programs).await;
+    run.ends(&done).await?;
+    let (findings, generation) = done?;
     events.send(Event::Judged { findings: findings.clone() });
-    Ok(Outcome { changed, findings })
+    Ok(Outcome { changed: true, generation: Some(generation), findings })
 }
 
 /// A run under way.
 struct Run<'a> {
+    id: String,
     setting: &'a Setting<'a>,
     fleet: &'a Fleet,
     events: &'a Events,
     observation: &'a Observation,
+}
+
+impl Run<'_> {
+    async fn carry_out(&self, programs: &build::Programs) -> Result<(Vec<Finding>, u32), ApplyError> {
+        self.events.send(Event::Phase { name: "install" });
+        self.install(programs).await?;
+        self.events.send(Event::Phase { name: "activate" });
+        self.events.set_serving(true);
+        let activated = self.activate().await;
+        self.events.set_serving(false);
+        if activated.is_err() {
+            // What did not go live must not lie about.
+            let _ = on_all(self.fleet, |host| self.unstage(host)).await;
+        }
+        activated?;
+        self.events.send(Event::Phase { name: "verify" });
+        let findings = gate::settled(self.setting, self.fleet, self.observation, self.events).await?;
+        Ok((findings, self.keep().await?))
+    }
+}
+
+/// A lock that another run has is a refusal; anything else is a host that could not be asked.
+fn locked(error: HostError) -> ApplyError {
+    match error {
+        HostError::Locked { .. } => ApplyError::Locked(error),
+        other => ApplyError::Hosts(vec![other]),
+    }
 }
 
 /// Runs one command on a host as a step; an exit code other than 0 is a failure of the step.

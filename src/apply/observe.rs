@@ -1,16 +1,17 @@
 //! Looks at all hosts: what they are, what they have, what the cluster on them says. Two questions per host, reads only.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::judge::Programs;
 use super::{ApplyError, Events};
 use crate::artifact::{Catalogue, Store};
-use crate::cluster::{Cluster, Facts, Node, NodeName, Secrets};
+use crate::cluster::{Cluster, Facts, NodeName, Secrets};
 use crate::component::{self, Desired, Inputs, Templates};
 use crate::host::{Command, Fleet, Host, HostError, Output};
-use crate::plan::{self, DataFolders, ObservedNode, Plan, Preflight, Survey};
+use crate::plan::{self, DataFolders, Details, ObservedNode, Plan, Preflight, Situation, Survey};
 use crate::platform;
-use crate::verify::{Finding, Level};
+use crate::verify::{Finding, Level, Probes, Standing};
 
 /// What a run works with: all that comes from the operator's side.
 pub struct Setting<'a> {
@@ -24,6 +25,23 @@ pub struct Setting<'a> {
     pub catalogue: &'a Catalogue,
     /// The cache of this machine.
     pub store: &'a Store,
+    /// Who runs it, for the lock and the journal.
+    pub operator: &'a Operator,
+    /// Findings of the preflight that do not forbid going on: their ids.
+    pub ignored: &'a BTreeSet<String>,
+}
+
+/// Who runs what: told to whoever finds the lock taken, and kept in the journal.
+#[derive(Debug, Clone, Default)]
+pub struct Operator {
+    /// The login name.
+    pub user: String,
+    /// The machine.
+    pub machine: String,
+    /// The verb.
+    pub command: String,
+    /// The inventory's text, kept with each generation.
+    pub inventory: String,
 }
 
 /// What all hosts said, and what follows from it.
@@ -38,18 +56,33 @@ pub struct Observation {
     pub nodes: BTreeMap<NodeName, ObservedNode>,
     /// The data folders on each host.
     pub data: BTreeMap<NodeName, DataFolders>,
+    /// The second question in the form in which each host remembers it.
+    pub(super) memory: BTreeMap<NodeName, String>,
     /// The folder of PostgreSQL's programs on each host.
     pub programs: BTreeMap<NodeName, String>,
     /// The interpreter that runs the probe on each host.
     pub python: BTreeMap<NodeName, String>,
+    /// When it was begun.
+    pub(super) began: Instant,
+    /// What the cluster says of itself.
+    pub probes: Probes,
+    /// How it stands, by that.
+    pub standing: Standing,
+    /// The third question's answers, where it was asked.
+    pub details: BTreeMap<NodeName, Details>,
     /// What is to be done.
     pub plan: Plan,
 }
 
 impl Observation {
-    /// What forbids going on.
-    pub fn refusals(&self, setting: &Setting<'_>) -> Vec<Finding> {
-        self.preflight(setting).into_iter().filter(|finding| finding.level == Level::Down).collect()
+    /// Whether the preflight permits to go on.
+    ///
+    /// # Errors
+    /// [`ApplyError::Refused`] with all that forbids it.
+    pub fn permitted(&self, setting: &Setting<'_>) -> Result<(), ApplyError> {
+        let forbids = |finding: &Finding| finding.level == Level::Down && !setting.ignored.contains(finding.id);
+        let refusals: Vec<Finding> = self.preflight(setting).into_iter().filter(forbids).collect();
+        if refusals.is_empty() { Ok(()) } else { Err(ApplyError::Refused(refusals)) }
     }
 
     /// All preflight findings.
@@ -61,17 +94,29 @@ impl Observation {
             data: &self.data,
             desired: Some(&self.desired),
             plan: Some(&self.plan),
+            standing: Some(&self.standing),
         };
         preflight.judge()
     }
 }
 
-/// Looks at all hosts.
+/// Looks at all hosts; `sql` writes and reads a row through the VIP too.
 ///
 /// # Errors
 /// [`ApplyError::Hosts`] when any of them could not be asked, [`ApplyError::Refused`] when a host can't hold a cluster at all.
-pub async fn observe(setting: &Setting<'_>, fleet: &Fleet, events: &Events) -> Result<Observation, ApplyError> {
-    let surveys = events.step("", "surveying all hosts", survey(setting, fleet)).await?;
+pub async fn observe(
+    setting: &Setting<'_>,
+    fleet: &Fleet,
+    events: &Events,
+    sql: bool,
+) -> Result<Observation, ApplyError> {
+    let began = Instant::now();
+    // The first question; and what was asked last time with it, since it is mostly the same.
+    let looks = async {
+        let (surveys, probes) = tokio::join!(survey(setting, fleet), super::judge::ask_remembered(setting, fleet, sql));
+        surveys.map(|surveys| (surveys, probes))
+    };
+    let ((surveys, answers), probes) = events.step("", "looking at all hosts", looks).await?;
     let facts = facts(setting, &surveys)?;
     let inputs = Inputs { cluster: setting.cluster, facts: &facts, secrets: setting.secrets };
     let desired = component::desired(&inputs, setting.templates)?;
@@ -83,15 +128,113 @@ pub async fn observe(setting: &Setting<'_>, fleet: &Fleet, events: &Events) -> R
         programs.insert(name.clone(), node.postgresql_bin_dir());
         python.insert(name.clone(), node.patroni_python());
     }
-    let nodes = events.step("", "reading the state of all hosts", state(fleet, &facts, &desired, &data)).await?;
-    // Patroni never lets a node that may not lead create the database: those come last.
-    let mut order: Vec<&Node> = setting.cluster.nodes.iter().collect();
-    order.sort_by_key(|node| node.tags.nofailover);
-    let order: Vec<NodeName> = order.into_iter().map(|node| node.name.clone()).collect();
-    let postgresql =
-        data.iter().map(|(name, data): (&NodeName, &DataFolders)| (name.clone(), data.postgresql.clone())).collect();
-    let plan = Plan::make(&desired, &nodes, &order, &postgresql);
-    Ok(Observation { facts, surveys, desired, nodes, data, programs, python, plan })
+    let questions = questions(&facts, &desired, &data);
+    let known = answers.iter().all(|(name, (answer, _))| {
+        plan::remembered(answer)
+            .is_some_and(|remembered| questions.get(name).is_some_and(|(_, memory)| *memory == remembered))
+    });
+    let (nodes, probes) = if known && probes.values().all(Result::is_ok) {
+        (nodes(&answers)?, probes)
+    } else {
+        let programs = probing(&python, &programs);
+        let looks = async {
+            let (nodes, probes) =
+                tokio::join!(state(fleet, &questions), super::judge::ask(setting, fleet, &programs, sql));
+            nodes.map(|nodes| (nodes, probes))
+        };
+        events.step("", "reading the state of all hosts", looks).await?
+    };
+    let standing = Standing::of(setting.cluster, &probes);
+    let mut observation = Observation {
+        facts,
+        surveys,
+        desired,
+        nodes,
+        data,
+        memory: questions.into_iter().map(|(name, (_, memory))| (name, memory)).collect(),
+        programs,
+        python,
+        began,
+        probes,
+        standing,
+        details: BTreeMap::new(),
+        plan: Plan::default(),
+    };
+    observation.plan = Plan::make(observation.situation(setting));
+    let asked = observation.unclear();
+    if !asked.is_empty() {
+        observation.details =
+            events.step("", "reading what differs", details(setting, fleet, &observation, &asked)).await?;
+        observation.plan = Plan::make(observation.situation(setting));
+    }
+    Ok(observation)
+}
+
+/// What the probe is run with, by node.
+fn probing(python: &BTreeMap<NodeName, String>, programs: &BTreeMap<NodeName, String>) -> Programs {
+    let bin = |name: &NodeName| programs.get(name).cloned().unwrap_or_default();
+    python.iter().map(|(name, python)| (name.clone(), (python.clone(), bin(name)))).collect()
+}
+
+impl Observation {
+    /// What the probe is run with, by node.
+    pub(super) fn probing(&self) -> Programs {
+        probing(&self.python, &self.programs)
+    }
+
+    /// What a plan is made from.
+    pub fn situation<'a>(&'a self, setting: &Setting<'a>) -> Situation<'a> {
+        Situation {
+            cluster: setting.cluster,
+            desired: &self.desired,
+            nodes: &self.nodes,
+            details: &self.details,
+            standing: &self.standing,
+            data: &self.data,
+        }
+    }
+
+    /// The files of which it must be known in what they differ, by node; a node without one is asked for its PostgreSQL alone.
+    fn unclear(&self) -> BTreeMap<NodeName, Vec<String>> {
+        let mut asked: BTreeMap<NodeName, Vec<String>> = BTreeMap::new();
+        for (name, plan) in &self.plan.nodes {
+            let there = |path: &String| self.nodes.get(name).is_some_and(|node| node.sums.contains_key(path));
+            let paths: Vec<String> = plan.files.iter().map(|file| file.path.clone()).filter(there).collect();
+            if !paths.is_empty() {
+                asked.insert(name.clone(), paths);
+            }
+        }
+        if !self.plan.settings.changes.is_empty() || !self.standing.pending.is_empty() {
+            for name in &self.standing.members {
+                asked.entry(name.clone()).or_default();
+            }
+        }
+        asked
+    }
+}
+
+pub(super) async fn details(
+    setting: &Setting<'_>,
+    fleet: &Fleet,
+    observation: &Observation,
+    asked: &BTreeMap<NodeName, Vec<String>>,
+) -> Result<BTreeMap<NodeName, Details>, ApplyError> {
+    let port = setting.cluster.postgresql.port().to_string();
+    let question = |host: &Host| {
+        let bin = observation.programs.get(&host.name).cloned().unwrap_or_default();
+        Command::new("reading what differs", plan::details_script())
+            .args([bin, port.clone()])
+            .args(asked.get(&host.name).into_iter().flatten())
+    };
+    let answers = whole(fleet.ask_some(|host| asked.contains_key(&host.name).then(|| question(host))).await)?;
+    answers
+        .into_iter()
+        .map(|(name, output)| {
+            let details = Details::parse(&output.stdout)
+                .ok_or_else(|| ApplyError::Bug(format!("what differs on {name} can't be read: {}", output.errors())))?;
+            Ok((name, details))
+        })
+        .collect()
 }
 
 /// Every host's verdict on whether a cluster may be installed, with whatever could be asked.
@@ -99,7 +242,7 @@ pub async fn observe(setting: &Setting<'_>, fleet: &Fleet, events: &Events) -> R
 /// # Errors
 /// [`ApplyError::Hosts`] when any of them could not be asked.
 pub async fn preflight(setting: &Setting<'_>, fleet: &Fleet, events: &Events) -> Result<Vec<Finding>, ApplyError> {
-    match observe(setting, fleet, events).await {
+    match observe(setting, fleet, events, false).await {
         Ok(observation) => Ok(observation.preflight(setting)),
         Err(ApplyError::Refused(findings)) => Ok(findings),
         Err(error) => Err(error),
@@ -125,7 +268,7 @@ fn now() -> f64 {
 pub(super) async fn survey(
     setting: &Setting<'_>,
     fleet: &Fleet,
-) -> Result<BTreeMap<NodeName, (Survey, f64)>, ApplyError> {
+) -> Result<(BTreeMap<NodeName, (Survey, f64)>, Answers), ApplyError> {
     let asked = now();
     let question = |_: &Host| {
         Command::new("surveying the host", plan::survey_script())
@@ -133,15 +276,17 @@ pub(super) async fn survey(
             .timeout(Duration::from_secs(30))
     };
     let answers = whole(fleet.ask_all(question).await)?;
-    answers
-        .into_iter()
-        .map(|(name, output)| {
-            let survey = Survey::parse(&output.stdout)
-                .ok_or_else(|| ApplyError::Bug(format!("the survey of {name} can't be read: {}", output.errors())))?;
-            Ok((name, (survey, asked)))
-        })
-        .collect()
+    let mut surveys = BTreeMap::new();
+    for (name, output) in &answers {
+        let survey = Survey::parse(&output.stdout)
+            .ok_or_else(|| ApplyError::Bug(format!("the survey of {name} can't be read: {}", output.errors())))?;
+        surveys.insert(name.clone(), (survey, asked));
+    }
+    Ok((surveys, answers.into_iter().map(|(name, output)| (name, (output.stdout, output.stderr))).collect()))
 }
+
+/// Each host's raw answer: both streams.
+type Answers = BTreeMap<NodeName, (Vec<u8>, Vec<u8>)>;
 
 /// The facts of all hosts; a host that can't hold a cluster at all ends the look here, with every finding so far.
 pub(super) fn facts(
@@ -162,33 +307,51 @@ pub(super) fn facts(
         return Ok(facts);
     }
     let nothing = (BTreeMap::new(), BTreeMap::new());
-    let preflight =
-        Preflight { cluster: setting.cluster, surveys, nodes: &nothing.0, data: &nothing.1, desired: None, plan: None };
+    let preflight = Preflight {
+        cluster: setting.cluster,
+        surveys,
+        nodes: &nothing.0,
+        data: &nothing.1,
+        desired: None,
+        plan: None,
+        standing: None,
+    };
     Err(ApplyError::Refused(preflight.judge()))
 }
 
-async fn state(
-    fleet: &Fleet,
+/// Each host's second question: its command, and the form in which the host remembers it.
+type Questions = BTreeMap<NodeName, (Command, String)>;
+
+fn questions(
     facts: &BTreeMap<NodeName, Facts>,
     desired: &Desired,
     data: &BTreeMap<NodeName, DataFolders>,
-) -> Result<BTreeMap<NodeName, ObservedNode>, ApplyError> {
-    let question = |host: &Host| {
-        let query = facts
-            .get(&host.name)
-            .and_then(|facts| platform::of(&facts.os).ok())
-            .map_or("true", |platform| platform.package_query());
-        let args =
-            desired.nodes.get(&host.name).zip(data.get(&host.name)).map(|(node, data)| plan::state_args(node, data));
-        Command::new("reading the host's state", plan::state_script(query)).args(args.unwrap_or_default())
+) -> Questions {
+    let of = |(name, facts): (&NodeName, &Facts)| {
+        let query = platform::of(&facts.os).map_or("true", |platform| platform.package_query());
+        let args = desired.nodes.get(name).zip(data.get(name)).map(|(node, data)| plan::state_args(node, data));
+        let args = args.unwrap_or_default();
+        let memory = plan::state_memory(query, &args);
+        let command = Command::new("reading the host's state", plan::state_script(query)).args(args);
+        (name.clone(), (command, memory))
     };
-    let answers = whole(fleet.ask_all(question).await)?;
+    facts.iter().map(of).collect()
+}
+
+async fn state(fleet: &Fleet, questions: &Questions) -> Result<BTreeMap<NodeName, ObservedNode>, ApplyError> {
+    let question = |host: &Host| questions.get(&host.name).map(|(command, _)| command.clone());
+    let answers = whole(fleet.ask_some(question).await)?;
+    nodes(&answers.into_iter().map(|(name, output)| (name, (output.stdout, output.stderr))).collect())
+}
+
+fn nodes(answers: &Answers) -> Result<BTreeMap<NodeName, ObservedNode>, ApplyError> {
     answers
-        .into_iter()
-        .map(|(name, output)| {
-            let node = ObservedNode::parse(&output.stdout)
-                .ok_or_else(|| ApplyError::Bug(format!("the state of {name} can't be read: {}", output.errors())))?;
-            Ok((name, node))
+        .iter()
+        .map(|(name, (answer, errors))| {
+            let node = ObservedNode::parse(answer).ok_or_else(|| {
+                ApplyError::Bug(format!("the state of {name} can't be read: {}", String::from_utf8_lossy(errors)))
+            })?;
+            Ok((name.clone(), node))
         })
         .collect()
 }

@@ -47,13 +47,14 @@ impl Recipe {
     fn patroni(program: &Program, os: &Os, arch: Arch) -> Result<Self, ArtifactError> {
         let script = include_str!("../../templates/build/patroni.sh");
         let requirements = match program.version.to_string().as_str() {
+            "4.1.4" => include_str!("../../templates/build/patroni-4.1.4.txt"),
             "4.1.5" => include_str!("../../templates/build/patroni-4.1.5.txt"),
             other => {
                 return Err(ArtifactError::Unknown {
                     component: "patroni".to_owned(),
                     version: other.to_owned(),
                     method: "source".to_owned(),
-                    known: "4.1.5".to_owned(),
+                    known: "4.1.4, 4.1.5".to_owned(),
                 });
             }
         };

@@ -1,13 +1,15 @@
 //! `quorate check`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use quorate::apply::{self, Events, Setting};
+use quorate::apply::{self, Events};
 use quorate::report::table;
 use quorate::verify::{Level, Verdict};
 
 use super::context::Context;
 use super::failure::Failure;
+use super::side::Side;
 
 /// Options of `check`.
 #[derive(Debug, clap::Args)]
@@ -15,13 +17,10 @@ pub(crate) struct Check {}
 
 /// Asks every host whether the cluster may be installed.
 pub(crate) fn run(context: &Context, _: &Check) -> Result<ExitCode, Failure> {
-    let cluster = context.cluster()?;
-    let (secrets, templates) = (Context::secrets(&cluster)?, context.templates()?);
-    let (catalogue, store) = (Context::catalogue()?, Context::store()?);
-    let setting =
-        Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
+    let side = Side::read(context, "check", BTreeSet::new())?;
+    let setting = side.setting();
     let findings = Context::block_on(async {
-        let fleet = Context::fleet(&cluster).await?;
+        let fleet = Context::fleet(&side.cluster).await?;
         let (events, _received) = Events::channel();
         let findings = apply::preflight(&setting, &fleet, &events).await;
         fleet.close().await;

@@ -6,8 +6,9 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use quorate::apply::{Operator, StopSwitch};
 use quorate::artifact::{Catalogue, Store};
-use quorate::cluster::{Cluster, Secrets};
+use quorate::cluster::{Cluster, NodeName, Secrets};
 use quorate::component::Templates;
 use quorate::host::{Fleet, HostError};
 use quorate::inventory;
@@ -50,6 +51,44 @@ impl Context {
         Ok(inventory::load(&self.inventory)?)
     }
 
+    /// A command of ours as one would type it here: with the inventory, if that is not the default one.
+    pub(crate) fn command(&self, words: &str) -> String {
+        let file = self.inventory.display().to_string();
+        if file == super::INVENTORY { format!("quorate {words}") } else { format!("quorate {words} -i {file}") }
+    }
+
+    /// Who runs this, on which machine; with the inventory's text, which each generation keeps.
+    pub(crate) fn operator(command: &str, inventory: &str) -> Operator {
+        let text = |path: &str| std::fs::read_to_string(path).map(|text| text.trim().to_owned()).ok();
+        let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        Operator {
+            user: var("SUDO_USER")
+                .or_else(|| var("USER"))
+                .or_else(|| var("LOGNAME"))
+                .unwrap_or_else(|| "root".to_owned()),
+            machine: text("/proc/sys/kernel/hostname").unwrap_or_else(|| "an unknown machine".to_owned()),
+            command: command.to_owned(),
+            inventory: inventory.to_owned(),
+        }
+    }
+
+    /// Asks at the terminal; `None` without one.
+    pub(crate) async fn confirm(&self, question: &str) -> Option<bool> {
+        if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return None;
+        }
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "{} [y/N] ", self.err.strong(question)).and_then(|()| err.flush());
+        drop(err);
+        // Elsewhere, so that the connections are kept alive meanwhile.
+        let answer = tokio::task::spawn_blocking(|| {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map(|_| line)
+        });
+        let line = answer.await.ok()?.ok()?;
+        Some(matches!(line.trim(), "y" | "Y" | "yes"))
+    }
+
     /// Reads the secrets of a cluster.
     pub(crate) fn secrets(cluster: &Cluster) -> Result<Secrets, Failure> {
         Ok(inventory::read_secrets(cluster)?)
@@ -89,25 +128,48 @@ impl Context {
         runtime.block_on(async {
             tokio::select! {
                 result = work => result,
-                code = signal() => Err(Failure {
-                    code,
-                    message: "stopped by a signal".to_owned(),
-                    detail: None,
-                    findings: Vec::new(),
-                    hints: vec!["run the same command again: it looks first and goes on from there".to_owned()],
-                }),
+                code = signal() => Err(stopped(code)),
+            }
+        })
+    }
+
+    /// The same for a run that changes what serves: the first signal stops it after the action under way, a second one at once.
+    pub(crate) fn block_on_run<T>(
+        switch: &StopSwitch,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut work = std::pin::pin!(work);
+            let code = tokio::select! {
+                result = &mut work => return result,
+                code = signal() => code,
+            };
+            if !switch.serving() {
+                return Err(stopped(code));
+            }
+            switch.stop(code);
+            Self::note("stopping after the action under way; once more stops at once, and the hosts put back what was not confirmed");
+            tokio::select! {
+                result = &mut work => result,
+                code = signal() => Err(stopped(code)),
             }
         })
     }
 
     /// Connects to all nodes; any that can't be reached ends the command.
     pub(crate) async fn fleet(cluster: &Cluster) -> Result<Fleet, Failure> {
-        let (fleet, failures) = Fleet::connect(cluster).await.map_err(|error| unreachable(vec![error]))?;
+        let (fleet, failures) = Self::reachable(cluster).await?;
         if failures.is_empty() {
             return Ok(fleet);
         }
         fleet.close().await;
         Err(unreachable(failures.into_values().collect()))
+    }
+
+    /// Connects to all nodes; those that can't be reached come beside the others.
+    pub(crate) async fn reachable(cluster: &Cluster) -> Result<(Fleet, BTreeMap<NodeName, HostError>), Failure> {
+        Fleet::connect(cluster).await.map_err(|error| unreachable(vec![error]))
     }
 
     /// Writes to standard output. A reader that went away ends the output, not the work.
@@ -188,6 +250,16 @@ impl std::io::Write for Patient {
 
 fn unreachable(errors: Vec<HostError>) -> Failure {
     Failure::from(quorate::apply::ApplyError::Hosts(errors))
+}
+
+fn stopped(code: u8) -> Failure {
+    Failure {
+        code,
+        message: "stopped by a signal".to_owned(),
+        detail: None,
+        findings: Vec::new(),
+        hints: vec!["run the same command again: it looks first and goes on from there".to_owned()],
+    }
 }
 
 /// The exit code of the first signal that asks us to stop.

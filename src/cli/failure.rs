@@ -1,6 +1,7 @@
 //! Why a command failed, with its exit code and what to do next.
 
 use quorate::apply::ApplyError;
+use quorate::cluster::Secrets;
 use quorate::inventory::{Diagnostics, SecretError};
 use quorate::verify::Finding;
 
@@ -25,6 +26,16 @@ impl Failure {
         Self { code: 2, message: message.into(), detail: None, findings: Vec::new(), hints: vec![hint.into()] }
     }
 
+    /// The last net: what programs on hosts said is shown only without secrets.
+    pub(crate) fn redacted(mut self, secrets: &Secrets) -> Self {
+        self.message = secrets.redact(&self.message);
+        self.detail = self.detail.map(|detail| secrets.redact(&detail));
+        for finding in &mut self.findings {
+            finding.text = secrets.redact(&finding.text);
+        }
+        self
+    }
+
     /// Our own fault.
     pub(crate) fn bug(message: impl Into<String>) -> Self {
         Self { code: 1, message: message.into(), detail: None, findings: Vec::new(), hints: Vec::new() }
@@ -33,10 +44,7 @@ impl Failure {
 
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
-        let findings = match &error {
-            ApplyError::Refused(findings) | ApplyError::Gate { missing: findings, .. } => findings.clone(),
-            _ => Vec::new(),
-        };
+        let findings = error.findings().to_vec();
         Self {
             code: error.exit_code(),
             message: error.to_string(),

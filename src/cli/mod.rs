@@ -3,12 +3,19 @@
 mod apply;
 mod check;
 mod context;
+mod diff;
 mod explain;
 mod failure;
 mod generate;
+mod history;
 mod init;
 mod lab;
+mod observe;
+mod plan;
 mod render;
+mod rollback;
+mod side;
+mod unlock;
 mod verify;
 
 use std::path::PathBuf;
@@ -33,16 +40,20 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   quorate init --name pg --vip 192.168.13.48 db01=192.168.13.45 db02=192.168.13.46 db03=192.168.13.47
   quorate check      may this cluster be installed on these hosts?
+  quorate plan       what would apply do, and what would clients notice?
   quorate apply      install it, or bring it to what the inventory says
   quorate verify     prove quorum, roles, routes and a write through the VIP
 
 Exit codes: `quorate explain exit-codes`";
 
+/// The inventory's file, if none is named.
+const INVENTORY: &str = "quorate.yml";
+
 /// Options that every verb knows.
 #[derive(Debug, clap::Args)]
 struct Global {
     /// The inventory file
-    #[arg(short, long, global = true, env = "QUORATE_INVENTORY", default_value = "quorate.yml", value_name = "FILE")]
+    #[arg(short, long, global = true, env = "QUORATE_INVENTORY", default_value = INVENTORY, value_name = "FILE")]
     inventory: PathBuf,
     /// A folder of templates that replace the built-in ones of the same name
     #[arg(long, global = true, value_name = "DIR")]
@@ -82,11 +93,21 @@ enum Command {
     Render(render::Render),
     /// Ask all hosts whether the cluster may be installed there; changes nothing
     Check(check::Check),
+    /// Show what differs between the hosts and the inventory, line by line; changes nothing
+    Diff(diff::Diff),
+    /// Show what apply would do, in order, and what clients would notice; changes nothing
+    Plan(plan::Plan),
     /// Install the cluster, or bring it to what the inventory says
     #[command(visible_aliases = ["install", "deploy"])]
     Apply(apply::Apply),
     /// Prove quorum, roles, timelines, routes, the VIP's holder and a write through it
     Verify(verify::Verify),
+    /// Show which runs changed the cluster: who, when, what, and how it ended
+    History(history::History),
+    /// Go back to the inventory of an earlier generation, as a new one, through the same plan and gates
+    Rollback(rollback::Rollback),
+    /// Free the lock that a run left behind
+    Unlock(unlock::Unlock),
     /// Explain an error code, or the exit codes
     Explain(explain::Explain),
     /// Print shell completions
@@ -115,8 +136,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Schema => generate::schema(),
         Command::Render(verb) => render::run(&context, &verb),
         Command::Check(verb) => check::run(&context, &verb),
+        Command::Diff(verb) => diff::run(&context, &verb),
+        Command::Plan(verb) => plan::run(&context, &verb),
         Command::Apply(verb) => apply::run(&context, &verb),
         Command::Verify(verb) => verify::run(&context, &verb),
+        Command::History(verb) => history::run(&context, &verb),
+        Command::Rollback(verb) => rollback::run(&context, &verb),
+        Command::Unlock(verb) => unlock::run(&context, &verb),
         Command::Explain(verb) => explain::run(&verb),
         Command::Completions(verb) => Ok(generate::completions(&verb)),
         Command::Man(verb) => generate::man(&verb),

@@ -1,14 +1,16 @@
 //! `quorate verify`.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use quorate::apply::{self, Setting};
+use quorate::apply;
 use quorate::report::table;
 use quorate::verify::{Finding, Level, Verdict};
 
 use super::context::Context;
 use super::failure::Failure;
+use super::side::Side;
 
 /// Between two looks of `--wait`.
 const POLL: Duration = Duration::from_millis(250);
@@ -23,11 +25,8 @@ pub(crate) struct Verify {
 
 /// Asks every host and judges.
 pub(crate) fn run(context: &Context, verb: &Verify) -> Result<ExitCode, Failure> {
-    let cluster = context.cluster()?;
-    let (secrets, templates) = (Context::secrets(&cluster)?, context.templates()?);
-    let (catalogue, store) = (Context::catalogue()?, Context::store()?);
-    let setting =
-        Setting { cluster: &cluster, secrets: &secrets, templates: &templates, catalogue: &catalogue, store: &store };
+    let side = Side::read(context, "verify", BTreeSet::new())?;
+    let setting = side.setting();
     let until = Instant::now() + Duration::from_secs(verb.wait.unwrap_or(0));
     let findings = Context::block_on(async {
         loop {
@@ -62,9 +61,14 @@ pub(crate) fn run(context: &Context, verb: &Verify) -> Result<ExitCode, Failure>
 
 /// The exit code of a judgement.
 pub(crate) fn exit(findings: &[Finding]) -> ExitCode {
+    ExitCode::from(code(findings))
+}
+
+/// The same as a number.
+pub(crate) fn code(findings: &[Finding]) -> u8 {
     match Verdict::of(findings).level() {
-        Level::Ok => ExitCode::SUCCESS,
-        Level::Degraded => ExitCode::from(11),
-        Level::Down => ExitCode::from(12),
+        Level::Ok => 0,
+        Level::Degraded => 11,
+        Level::Down => 12,
     }
 }

@@ -50,6 +50,8 @@ pub struct Desired {
     pub nodes: BTreeMap<NodeName, DesiredNode>,
     /// Patroni's settings in the DCS (`GET /config` shall equal it).
     pub dcs: serde_json::Value,
+    /// SQL that makes each role and database as it shall be, by `role NAME` and `database NAME`. It holds passwords.
+    pub roles: BTreeMap<String, Content>,
 }
 
 /// What one node shall hold.

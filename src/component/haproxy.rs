@@ -146,7 +146,7 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
                     ComponentName::Haproxy,
                     "/etc/haproxy/haproxy.cfg",
                     templates.render("haproxy/haproxy.cfg", &configuration)?,
-                    Some(parts::check(&[program, "-c", "-f", "{}"])),
+                    Some(parts::check(&[&node.judge(Daemon::Haproxy), "-c", "-f", "{}"])),
                     Activation::Reload,
                 )
             },

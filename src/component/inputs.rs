@@ -240,6 +240,24 @@ impl NodeInputs<'_> {
         }
     }
 
+    /// The program that judges a daemon's files before they go live: that of the version wanted, though the link may still
+    /// lead to the one that runs.
+    pub fn judge(&self, daemon: Daemon) -> String {
+        let cluster = self.inputs.cluster;
+        let (method, name, version, program) = match daemon {
+            Daemon::Etcd => (cluster.etcd.install, "etcd", self.versions.etcd, "bin/etcd"),
+            Daemon::Patroni => (cluster.patroni.install, "patroni", self.versions.patroni, "bin/patroni"),
+            Daemon::Haproxy => (cluster.haproxy.install, "haproxy", self.versions.haproxy, "sbin/haproxy"),
+            Daemon::Keepalived => {
+                (cluster.keepalived.install, "keepalived", self.versions.keepalived, "sbin/keepalived")
+            }
+        };
+        match method {
+            InstallMethod::Source | InstallMethod::Release => format!("/opt/quorate/{name}-{version}/{program}"),
+            InstallMethod::Package => self.program(daemon).to_owned(),
+        }
+    }
+
     /// Where a daemon's program is found: our own link, or the place of the family's package.
     pub fn program(&self, daemon: Daemon) -> &'static str {
         let cluster = self.inputs.cluster;

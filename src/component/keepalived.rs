@@ -122,7 +122,7 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
             file(
                 "/etc/keepalived/keepalived.conf",
                 templates.render("keepalived/keepalived.conf", &configuration)?,
-                Some(test(program, version)),
+                Some(test(&node.judge(Daemon::Keepalived), version)),
                 Activation::Reload,
             ),
             parts::unit(node, ComponentName::Keepalived, templates.render("keepalived/keepalived.service", &unit)?),

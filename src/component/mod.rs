@@ -2,6 +2,7 @@
 //!
 //! [`desired`] joins what each system wants of each node; adding a system is one file here, its templates, and its line there.
 
+mod changes;
 mod conditions;
 mod desired;
 mod etcd;
@@ -10,19 +11,23 @@ mod format;
 pub mod haproxy;
 mod inputs;
 pub mod keepalived;
+mod keys;
 mod parts;
 pub mod patroni;
 pub mod postgresql;
+pub mod rules;
 mod templates;
 
 use std::collections::BTreeMap;
 
+pub use changes::changes_table;
 pub use desired::{
     Account, Activation, Check, CheckStage, ComponentName, Content, Desired, DesiredNode, Directory, File, Program,
     Service,
 };
 pub use facts::{AssumedFacts, assumed_facts};
 pub use inputs::{Inputs, NodeInputs, RenderError, Versions};
+pub use keys::changed;
 pub use templates::{TemplateError, Templates};
 
 use crate::platform::Daemon;
@@ -46,7 +51,7 @@ pub fn desired(inputs: &Inputs, templates: &Templates) -> Result<Desired, Render
         }
         nodes.insert(node.node.name.clone(), whole);
     }
-    Ok(Desired { nodes, dcs: patroni::dcs(*inputs)? })
+    Ok(Desired { nodes, dcs: patroni::dcs(*inputs)?, roles: postgresql::roles(*inputs)? })
 }
 
 /// The daemon that a program is; `None` for PostgreSQL, which comes from packages alone.

@@ -149,7 +149,8 @@ fn configuration(node: &NodeInputs, templates: &Templates, section: &str) -> Res
 /// Patroni's own validator. It tries to listen on the ports it finds, which a running node holds already; only from 4.0 on
 /// can it be told not to.
 fn check(node: &NodeInputs) -> Option<Check> {
-    let words = [node.program(Daemon::Patroni), "--validate-config", "--ignore-listen-port", "{}"];
+    let program = node.judge(Daemon::Patroni);
+    let words = [program.as_str(), "--validate-config", "--ignore-listen-port", "{}"];
     node.versions.patroni.at_least(4, 0).then(|| Check {
         // initdb and the data folder are looked at, and those are the account's.
         user: Some("postgres".to_owned()),

@@ -1,7 +1,6 @@
 //! PostgreSQL: its parameters and host rules (both reach it through Patroni), its packages and masked units, its roles.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::{Content, DesiredNode};
 use super::inputs::{Inputs, NodeInputs, RenderError};
@@ -89,6 +88,11 @@ fn derived(memory: u64, max_connections: i64) -> Vec<Parameter> {
         one("max_wal_size", "2GB".into(), "checkpoints come by time, not by volume"),
         one("checkpoint_timeout", "15min".into(), "seldom enough not to write every page in full again and again"),
         one("checkpoint_completion_target", serde_json::json!(0.9), "a checkpoint's writes are spread"),
+        one(
+            "wal_retrieve_retry_interval",
+            "1s".into(),
+            "after a failover a replica finds its new leader within a second; commits that wait for it go on",
+        ),
         one("password_encryption", "scram-sha-256".into(), "md5 can be replayed and is going away"),
         one("tcp_keepalives_idle", 60.into(), "a peer that vanished is noticed within two minutes"),
         one("tcp_keepalives_interval", 10.into(), "a peer that vanished is noticed within two minutes"),
@@ -173,20 +177,24 @@ pub(super) fn desired(node: &NodeInputs) -> DesiredNode {
     }
 }
 
-/// The SQL that creates the verifier's role and table and the inventory's roles and databases; running it again changes
-/// nothing but passwords that differ. It holds passwords: feed it to `psql -X -v ON_ERROR_STOP=1 -d postgres` on the leader
-/// by standard input.
+/// The SQL that makes each role and database as it shall be, by `role NAME` and `database NAME`: its own statements, which
+/// change nothing when run again but passwords that differ. They hold passwords.
 ///
 /// # Errors
 /// [`RenderError::SecretMissing`].
-pub fn roles_sql(inputs: Inputs) -> Result<Content, RenderError> {
-    let mut sql = String::from(
-        "-- Made by quorate. Passwords: neither the server's log nor a psql history may keep these statements.\n\
-         SET log_statement = 'none';\nSET log_min_duration_statement = -1;\nSET log_min_error_statement = 'panic';\n\
-         SET password_encryption = 'scram-sha-256';\nSET standard_conforming_strings = on;\n",
-    );
-    let probe = inputs.secret(&SecretName::Probe)?;
-    role(&mut sql, PROBE_ROLE, "NOCREATEDB NOCREATEROLE", probe);
+pub fn roles(inputs: Inputs) -> Result<BTreeMap<String, Content>, RenderError> {
+    let mut roles = BTreeMap::new();
+    // Patroni makes these three when it creates the database; a new password is ours to set, before its file has it.
+    for (name, secret) in [
+        (SUPERUSER, SecretName::Superuser),
+        (REPLICATION_ROLE, SecretName::Replication),
+        (REWIND_ROLE, SecretName::Rewind),
+    ] {
+        let password = inputs.secret(&secret)?;
+        roles.insert(format!("role {name}"), Content::new(password_of(name, password)));
+    }
+    let probe = role(PROBE_ROLE, "NOCREATEDB NOCREATEROLE", inputs.secret(&SecretName::Probe)?);
+    roles.insert(format!("role {PROBE_ROLE}"), Content::new(probe + &probe_table()));
     for wanted in &inputs.cluster.postgresql.roles {
         let password = inputs.secret(&SecretName::Role(wanted.name.as_str().to_owned()))?;
         let options = format!(
@@ -194,40 +202,65 @@ pub fn roles_sql(inputs: Inputs) -> Result<Content, RenderError> {
             if wanted.createdb { "CREATEDB" } else { "NOCREATEDB" },
             if wanted.createrole { "CREATEROLE" } else { "NOCREATEROLE" }
         );
-        role(&mut sql, wanted.name.as_str(), &options, password);
+        roles.insert(format!("role {}", wanted.name), Content::new(role(wanted.name.as_str(), &options, password)));
     }
     for database in &inputs.cluster.postgresql.databases {
         let name = database.name.as_str();
         let owner = database.owner.as_ref().map_or(SUPERUSER, Identifier::as_str);
         // CREATE DATABASE can't stand in a block of code: psql runs the statement that the query returns.
         let (create, literal) = (format!("CREATE DATABASE \"{name}\" OWNER \"{owner}\""), quoted(name));
-        let _ = writeln!(
-            sql,
-            "SELECT {} WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {literal})\n\\gexec",
+        let sql = format!(
+            "SELECT {} WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = {literal})\n\\gexec\n\
+             ALTER DATABASE \"{name}\" OWNER TO \"{owner}\";\n",
             quoted(&create)
         );
+        roles.insert(format!("database {name}"), Content::new(sql));
     }
-    let _ = write!(
-        sql,
+    Ok(roles)
+}
+
+/// The SQL of the roles and databases named, in the order in which they need each other: roles before what they own. Feed it
+/// to `psql -X -v ON_ERROR_STOP=1 -d postgres` on the leader by standard input.
+pub fn roles_sql(roles: &BTreeMap<String, Content>, named: &BTreeSet<String>) -> Content {
+    let mut sql = String::from(
+        "-- Made by quorate. Passwords: neither the server's log nor a psql history may keep these statements.\n\
+         SET log_statement = 'none';\nSET log_min_duration_statement = -1;\nSET log_min_error_statement = 'panic';\n\
+         SET password_encryption = 'scram-sha-256';\nSET standard_conforming_strings = on;\n",
+    );
+    for kind in ["role ", "database "] {
+        for (_, content) in roles.iter().filter(|(name, _)| name.starts_with(kind) && named.contains(*name)) {
+            sql.push_str(content.expose());
+        }
+    }
+    Content::new(sql)
+}
+
+/// The table that the verifier writes to.
+fn probe_table() -> String {
+    format!(
         "BEGIN;\nSET LOCAL client_min_messages = warning;\n\
          CREATE SCHEMA IF NOT EXISTS quorate;\n\
          CREATE TABLE IF NOT EXISTS {PROBE_TABLE} (id bigint PRIMARY KEY, token text NOT NULL, at timestamptz NOT NULL DEFAULT now());\n\
          GRANT CONNECT ON DATABASE postgres TO {PROBE_ROLE};\nGRANT USAGE ON SCHEMA quorate TO {PROBE_ROLE};\n\
          GRANT SELECT, INSERT, UPDATE, DELETE ON {PROBE_TABLE} TO {PROBE_ROLE};\nCOMMIT;\n"
-    );
-    Ok(Content::new(sql))
+    )
+}
+
+/// Sets the password of a role that somebody else makes, if it is there.
+fn password_of(name: &str, password: &str) -> String {
+    let alter = quoted(&format!("ALTER ROLE \"{name}\" PASSWORD {}", quoted(password)));
+    format!("SELECT {alter} WHERE EXISTS (SELECT FROM pg_roles WHERE rolname = {})\n\\gexec\n", quoted(name))
 }
 
 /// Creates the role if it is not there, then sets what it may do and its password.
-fn role(sql: &mut String, name: &str, options: &str, password: &str) {
+fn role(name: &str, options: &str, password: &str) -> String {
     let create = quoted(&format!("CREATE ROLE \"{name}\" LOGIN"));
-    let _ = writeln!(
-        sql,
+    format!(
         "SELECT {create} WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {})\n\\gexec\n\
-         ALTER ROLE \"{name}\" WITH LOGIN NOSUPERUSER NOREPLICATION NOBYPASSRLS {options} PASSWORD {};",
+         ALTER ROLE \"{name}\" WITH LOGIN NOSUPERUSER NOREPLICATION NOBYPASSRLS {options} PASSWORD {};\n",
         quoted(name),
         quoted(password)
-    );
+    )
 }
 
 /// A string constant of SQL. A backslash is itself, because `standard_conforming_strings` is on; a NUL or a line break is

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -21,6 +22,9 @@ pub struct Host {
     pub name: NodeName,
     transport: Arc<Box<dyn Transport>>,
     fence: Option<Arc<str>>,
+    fenced: Arc<AtomicBool>,
+    /// How many of the last answers were lost, in a row.
+    lost: Arc<AtomicU32>,
     // Last, so that ssh's socket outlives the connection: a run that is stopped in the middle still ends it by that.
     _folder: Option<Arc<tempfile::TempDir>>,
 }
@@ -28,7 +32,14 @@ pub struct Host {
 impl Host {
     /// A host behind any transport.
     pub fn new(name: NodeName, transport: Box<dyn Transport>) -> Self {
-        Self { name, transport: Arc::new(transport), fence: None, _folder: None }
+        Self {
+            name,
+            transport: Arc::new(transport),
+            fence: None,
+            fenced: Arc::default(),
+            lost: Arc::default(),
+            _folder: None,
+        }
     }
 
     /// Runs a command there as root; once the fleet is locked, only as long as the lock is still ours.
@@ -36,13 +47,35 @@ impl Host {
     /// # Errors
     /// [`HostError`] when there is no whole answer, [`HostError::Fenced`] when the lock is gone.
     pub async fn run(&self, command: &Command) -> Result<Output, HostError> {
-        let Some(token) = &self.fence else { return self.transport.run(command).await };
+        let Some(token) = &self.fence else { return self.noted(self.transport.run(command).await) };
         let fenced = Command { fence: Some(Arc::clone(token)), ..command.clone() };
-        let output = self.transport.run(&fenced).await?;
+        let output = self.noted(self.transport.run(&fenced).await)?;
         if output.code == FENCED {
+            self.fenced.store(true, Ordering::Relaxed);
             return Err(HostError::Fenced { host: self.name.to_string(), step: command.step.clone() });
         }
         Ok(output)
+    }
+
+    fn noted(&self, answer: Result<Output, HostError>) -> Result<Output, HostError> {
+        if matches!(answer, Err(HostError::Lost { .. })) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.lost.store(0, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// Whether the connection is gone: one lost answer may be a program that was killed, several in a row are the line. It does
+    /// not come back within a run.
+    pub fn is_gone(&self) -> bool {
+        const IN_A_ROW: u32 = 4;
+        self.lost.load(Ordering::Relaxed) >= IN_A_ROW
+    }
+
+    /// Whether a command found that the lock is not ours any more: whoever waits for something here waits in vain.
+    pub fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Relaxed)
     }
 
     async fn lock(&self, holder: &Holder, wait: Duration) -> Result<Box<dyn Held>, HostError> {
@@ -116,9 +149,17 @@ impl Fleet {
 
     /// Asks every host at once; `command` makes each one's question. Every answer is waited for.
     pub async fn ask_all(&self, command: impl Fn(&Host) -> Command) -> BTreeMap<NodeName, Result<Output, HostError>> {
+        self.ask_some(|host| Some(command(host))).await
+    }
+
+    /// Asks those hosts at once for which `command` makes a question.
+    pub async fn ask_some(
+        &self,
+        command: impl Fn(&Host) -> Option<Command>,
+    ) -> BTreeMap<NodeName, Result<Output, HostError>> {
         let mut questions = JoinSet::new();
         for host in self.hosts.values().cloned() {
-            let command = command(&host);
+            let Some(command) = command(&host) else { continue };
             questions.spawn(async move {
                 let answer = host.run(&command).await;
                 (host.name, answer)

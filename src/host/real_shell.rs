@@ -114,7 +114,10 @@ impl Machine {
             Ok(text) => self.here(text).into_bytes(),
             Err(_) => command.stdin.to_vec(),
         };
-        child.stdin.as_mut().unwrap().write_all(&stdin).unwrap();
+        let written = child.stdin.as_mut().unwrap().write_all(&stdin);
+        // A script may end, or be killed, before it has read its input.
+        let ended = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        assert!(written.as_ref().err().is_none_or(ended), "{written:?}");
         child
     }
 

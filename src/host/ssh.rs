@@ -50,7 +50,8 @@ pub async fn connect(node: &Node, folder: &Path, limit: Duration) -> Result<Box<
     builder
         .known_hosts_check(KnownHosts::Strict)
         .control_directory(folder)
-        // A killed run leaves no connection behind for longer than this.
+        // A killed run leaves no connection behind for longer than this. While a run changes something, the lock's own process
+        // keeps the connection in use, also through a long build on another host.
         .control_persist(ControlPersist::IdleFor(
             std::num::NonZeroUsize::new(60).unwrap_or(std::num::NonZeroUsize::MIN),
         ))
@@ -79,8 +80,7 @@ pub async fn connect(node: &Node, folder: &Path, limit: Duration) -> Result<Box<
         }
     };
     let session = Arc::new(session);
-    let holder = open(&session).await;
-    Ok(Box::new(SshTransport { host, session, holder }))
+    Ok(Box::new(SshTransport { host, session }))
 }
 
 /// An error with its causes, in one line.
@@ -119,19 +119,11 @@ fn ssh_config(ssh: &Ssh, folder: &Path, host: &str) -> String {
     text
 }
 
-/// Keeps the connection from counting as idle through a long build on another host: a remote `cat` on an open pipe. It ends
-/// with this process, however that ends, and then the connection does too.
-async fn open(session: &Arc<Session>) -> Option<Remote> {
-    let mut cat = Arc::clone(session).arc_command("cat");
-    cat.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().await.ok()
-}
-
 type Remote = Child<Arc<Session>>;
 
 struct SshTransport {
     host: String,
     session: Arc<Session>,
-    holder: Option<Remote>,
 }
 
 impl SshTransport {
@@ -298,10 +290,6 @@ impl Transport for SshTransport {
 
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            if let Some(mut holder) = self.holder {
-                drop(holder.stdin().take());
-                let _ = holder.wait().await;
-            }
             // A connection that is gone already is what we want.
             if let Some(session) = Arc::into_inner(self.session) {
                 let _ = session.close().await;

@@ -18,8 +18,24 @@ use crate::cluster::{Cluster, Secret, SecretName, SecretSource, Secrets};
 /// # Errors
 /// [`Diagnostics`]: that the file can't be read, or all that is wrong with it.
 pub fn load(path: &Path) -> Result<Cluster, Diagnostics> {
+    load_text(&read_text(path)?, path, path)
+}
+
+/// Reads an inventory's text as if it stood in the file at `path`; `shown` is what messages call it.
+///
+/// # Errors
+/// [`Diagnostics`]: all that is wrong with it.
+pub fn load_text(text: &str, shown: &Path, path: &Path) -> Result<Cluster, Diagnostics> {
     // Paths in the inventory start at its folder, whatever the current folder is later.
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    super::parse_at(text, shown, &file)
+}
+
+/// Reads an inventory's text from a file.
+///
+/// # Errors
+/// [`Diagnostics`]: that it can't be read, or is no text.
+pub fn read_text(path: &Path) -> Result<String, Diagnostics> {
     let unreadable = |code, title: String, help: &str| {
         Diagnostics::unreadable(path, Diagnostic::new(code, Span::START, title).help(help))
     };
@@ -31,13 +47,12 @@ pub fn load(path: &Path) -> Result<Cluster, Diagnostics> {
         let title = format!("the inventory has more than {LONGEST} bytes");
         return Err(unreadable(Code::TOO_BIG, title, "is this the right file?"));
     }
-    let text = String::from_utf8(bytes).map_err(|error| {
+    String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let line = error.as_bytes().iter().take(valid).filter(|&&byte| byte == b'\n').count() + 1;
         let title = format!("the inventory is not UTF-8: byte {} (line {line}) is the first that is not", valid + 1);
         unreadable(Code::NOT_UTF8, title, "convert it, for example with `iconv -f SHIFT_JIS -t UTF-8`")
-    })?;
-    super::parse_at(&text, path, &file)
+    })
 }
 
 /// Reads a file, but no more than `most` bytes of it: what is no regular file may have no end.

@@ -29,7 +29,7 @@ use std::path::Path;
 
 pub use code::Code;
 pub use diagnostic::{Diagnostics, Finding};
-pub use loader::{SecretError, load, read_secrets};
+pub use loader::{SecretError, load, load_text, read_secrets, read_text};
 pub use schema::{json_schema, reference};
 pub use secrets_file::new_secrets_file;
 pub use starter::starter;

@@ -1,32 +1,21 @@
-//! Changes of the inventory that this version does not make to a cluster that serves. Part of the preflight.
+//! Changes of the inventory that no re-deploy makes, and moments at which none should. Part of the preflight.
 
-use super::Preflight;
+use super::{Preflight, Verb};
 use crate::cluster::Node;
-use crate::component::{Activation, patroni};
+use crate::component::patroni;
 use crate::verify::Finding;
 
 impl Preflight<'_> {
-    /// Changes that need a restart of what serves already: not made by this version, and never by surprise.
+    /// Changes that the table of changes refuses, each with what to do instead.
     pub(super) fn changes(&self, node: &Node) -> Vec<Finding> {
-        let (Some(seen), Some(plan)) =
-            (self.nodes.get(&node.name), self.plan.and_then(|plan| plan.nodes.get(&node.name)))
-        else {
-            return Vec::new();
-        };
-        let ours = seen.owner.as_deref() == Some(self.cluster.name.as_str());
-        let restarts: Vec<&str> = plan
-            .activate
-            .iter()
-            .filter(|(_, activation)| *activation > Activation::Reload)
-            .map(|(service, _)| service.unit.as_str())
-            .collect();
-        if !ours || restarts.is_empty() {
-            return Vec::new();
-        }
-        let text = format!("the inventory now says something that needs a restart of {}", restarts.join(", "));
-        vec![Finding::down("change.restart", &node.name, text).remedy(
-            "this version installs, resumes and reloads, but does not restart what serves; put the former value back, or restart by hand after changing the file",
-        )]
+        let refused = self.plan.map(|plan| plan.refused.as_slice()).unwrap_or_default();
+        let here = refused.iter().filter(|refusal| refusal.node == node.name);
+        here.map(|refusal| {
+            let text = format!("{} changed, which no re-deploy does", refusal.key);
+            Finding::down("change.refused", &node.name, text)
+                .remedy(format!("{}; put the former value back", refusal.instead))
+        })
+        .collect()
     }
 
     /// Another data folder, another release or another place in etcd for a database that is there already: Patroni would not
@@ -46,5 +35,54 @@ impl Preflight<'_> {
                 "put the former value back (postgresql.version, postgresql.data_dir, patroni.namespace); this version moves no database",
             )
         })
+    }
+
+    /// A cluster that is paused by its operator, or that could not lose one voter more, is not changed piece by piece.
+    pub(super) fn moment(&self) -> Vec<Finding> {
+        let (Some(plan), Some(standing)) = (self.plan, self.standing) else { return Vec::new() };
+        let touching: Vec<&str> = plan
+            .actions
+            .iter()
+            .filter(|action| action.verb != Verb::Prepare)
+            .map(|action| action.id.as_str())
+            .collect();
+        if touching.is_empty() {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        let resumes = plan.actions.iter().any(|action| action.verb == Verb::Resume);
+        if standing.paused && !resumes {
+            let text = format!(
+                "the cluster is paused, so no failover would help if one of these went wrong: {}",
+                touching.join(", ")
+            );
+            findings
+                .push(Finding::down("change.paused", "cluster", text).remedy(
+                    "`patronictl -c /etc/patroni/patroni.yml resume` on a node, when whoever paused it agrees",
+                ));
+        }
+        let starting = plan.actions.iter().any(|action| action.verb == Verb::Start);
+        let voters = standing.etcd_healthy.len();
+        if voters <= self.cluster.quorum() && !starting {
+            let text = format!(
+                "{voters} voters serve and {} are needed: nothing is changed at such a moment",
+                self.cluster.quorum()
+            );
+            findings
+                .push(Finding::down("change.quorum", "cluster", text).remedy("bring the missing voters back first"));
+        }
+        if standing.failsafe {
+            let text = "Patroni runs in failsafe mode: the store of its lease is lost";
+            findings.push(
+                Finding::down("change.failsafe", "cluster", text).remedy("on the nodes: `systemctl status etcd`"),
+            );
+        }
+        if standing.leader.is_none() && !starting && plan.bootstrap.is_none() {
+            findings.push(
+                Finding::down("change.leader", "cluster", "no leader on which all members agree")
+                    .remedy("`quorate verify` says what is wrong; mend that first"),
+            );
+        }
+        findings
     }
 }

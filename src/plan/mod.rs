@@ -1,179 +1,202 @@
 //! (Desired, Observed) → Plan. Pure: the same two always give the same plan, and a plan is only data.
 //!
 //! "Needs a reload or restart" is judged from what the running process can have read: a file newer than the process (and than
-//! its last reload) is not live yet. A run that dies between writing and restarting therefore loses nothing.
+//! its last reload) is not live yet, and a restart once begun stays due until the process is newer. A run that dies between
+//! writing and restarting therefore loses nothing.
 
+mod action;
 mod changes;
+mod database;
+mod details;
+mod difference;
+mod guc;
+mod lacking;
+mod masking;
 mod memory;
 mod preflight;
+mod saved;
 mod sections;
+mod services;
+mod settings;
 mod state;
 mod survey;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+pub use action::{Action, Impact, LiveFile, Part, Summary, Verb};
+pub use database::candidate;
+pub use details::{Details, script as details_script};
+pub use difference::{Cause, Difference, FileDifference, SettingDifference};
+pub use guc::Guc;
+pub use lacking::NodePlan;
 pub use preflight::Preflight;
-pub use state::{DataFolders, Entry, ObservedNode, UnitState, args as state_args, script as state_script};
-pub use survey::{Listener, Survey, args as survey_args, script as survey_script};
+pub use saved::{SavedPlan, SavedPlanError};
+pub use settings::{SettingChange, SettingsChange};
+pub use state::{
+    Applied, DataFolders, Entry, ObservedNode, UnitState, args as state_args, memory as state_memory, role_mark,
+    script as state_script,
+};
+pub use survey::{Listener, REMEMBERED, Survey, args as survey_args, remembered, script as survey_script};
 
-use crate::cluster::NodeName;
-use crate::component::{Account, Activation, ComponentName, Desired, DesiredNode, Directory, File, Program, Service};
+use crate::cluster::{Cluster, NodeName};
+use crate::component::rules::{self, Rule};
+use crate::component::{ComponentName, Desired};
+use crate::verify::Standing;
 
-/// What one node lacks, in the order in which it is brought.
-#[derive(Debug, Clone, Default)]
-pub struct NodePlan {
-    /// Packages to install.
-    pub packages: Vec<String>,
-    /// Units to mask.
-    pub mask: Vec<String>,
-    /// Accounts to make.
-    pub accounts: Vec<Account>,
-    /// Folders to make, or to give the right owner and mode.
-    pub directories: Vec<Directory>,
-    /// Programs to ship.
-    pub programs: Vec<Program>,
-    /// Links to set: (link, target).
-    pub links: Vec<(String, String)>,
-    /// Files to write.
-    pub files: Vec<File>,
-    /// Whether systemd must read its units again.
-    pub daemon_reload: bool,
-    /// Units to enable for the boot.
-    pub enable: Vec<String>,
-    /// Services to start.
-    pub start: Vec<Service>,
-    /// Running services that have not loaded what is, or will be, on disk.
-    pub activate: Vec<(Service, Activation)>,
+/// All that a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Situation<'a> {
+    /// The inventory.
+    pub cluster: &'a Cluster,
+    /// What all nodes shall hold.
+    pub desired: &'a Desired,
+    /// What each node has; a node that is missing here was not asked, and nothing is planned for it.
+    pub nodes: &'a BTreeMap<NodeName, ObservedNode>,
+    /// What the third question told, where it was asked.
+    pub details: &'a BTreeMap<NodeName, Details>,
+    /// How the cluster stands.
+    pub standing: &'a Standing,
+    /// Each node's data folders.
+    pub data: &'a BTreeMap<NodeName, DataFolders>,
 }
 
-impl NodePlan {
-    /// Whether the node lacks nothing.
-    pub fn is_empty(&self) -> bool {
-        self.packages.is_empty()
-            && self.mask.is_empty()
-            && self.accounts.is_empty()
-            && self.directories.is_empty()
-            && self.programs.is_empty()
-            && self.links.is_empty()
-            && self.files.is_empty()
-            && !self.daemon_reload
-            && self.enable.is_empty()
-            && self.start.is_empty()
-            && self.activate.is_empty()
-    }
+/// A change that no re-deploy makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Where.
+    pub node: NodeName,
+    /// The keys that changed: `patroni.yml: scope`.
+    pub key: String,
+    /// The row of the table of changes.
+    pub rule: &'static str,
+    /// What to do instead.
+    pub instead: &'static str,
 }
 
 /// What is to be done.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// By node.
+    /// What each node lacks, by node: brought before anything that serves is touched.
     pub nodes: BTreeMap<NodeName, NodePlan>,
     /// The node on which the database is created: only when no node holds data yet.
     pub bootstrap: Option<NodeName>,
+    /// What changes in the DCS.
+    pub settings: SettingsChange,
+    /// Roles and databases that were not applied as they are wanted now.
+    pub roles: BTreeSet<String>,
+    /// All that is done, in order.
+    pub actions: Vec<Action>,
+    /// Changes that are no re-deploy; a plan with any is not carried out.
+    pub refused: Vec<Refusal>,
 }
 
 impl Plan {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.bootstrap.is_none() && self.nodes.values().all(NodePlan::is_empty)
+        self.actions.is_empty()
     }
 
-    /// Makes the plan. `postgresql_data` tells each node's PostgreSQL data folder.
-    pub fn make(
-        desired: &Desired,
-        observed: &BTreeMap<NodeName, ObservedNode>,
-        order: &[NodeName],
-        postgresql_data: &BTreeMap<NodeName, String>,
-    ) -> Self {
-        let nodes = desired
-            .nodes
-            .iter()
-            .filter_map(|(name, wanted)| Some((name.clone(), lacking(wanted, observed.get(name)?))))
-            .collect();
-        let holds_data = |name: &NodeName| {
-            let folder = postgresql_data.get(name);
-            observed.get(name).is_none_or(|node| folder.is_some_and(|folder| node.data.contains(folder)))
+    /// Makes the plan.
+    pub fn make(situation: Situation<'_>) -> Self {
+        let mut plan = Self {
+            bootstrap: situation.bootstrap(),
+            settings: situation.settings(),
+            roles: situation.roles(),
+            ..Self::default()
         };
-        let fresh = !order.iter().any(holds_data);
-        Self { nodes, bootstrap: order.first().filter(|_| fresh).cloned() }
+        let mut parts = BTreeMap::new();
+        for (name, wanted) in &situation.desired.nodes {
+            let Some(node) = situation.nodes.get(name) else { continue };
+            let (lacking, of_components, refused) = lacking::of(name, wanted, node, situation.details.get(name));
+            plan.actions.extend(lacking.prepare(name));
+            plan.nodes.insert(name.clone(), lacking);
+            plan.refused.extend(refused);
+            parts.insert(name.clone(), of_components);
+        }
+        for component in ComponentName::ALL {
+            plan.actions.extend(services::actions(situation, component, &parts, plan.bootstrap.as_ref()));
+            if component == ComponentName::Patroni {
+                plan.patroni(situation, &parts);
+            }
+        }
+        plan
+    }
+
+    /// What follows once every Patroni runs: roles, its files, the settings, PostgreSQL's restarts.
+    fn patroni(&mut self, situation: Situation<'_>, parts: &BTreeMap<NodeName, lacking::Parts>) {
+        if !self.roles.is_empty() {
+            let rule = rules::of_roles();
+            let mut action = Action::new(None, ComponentName::Postgresql, Verb::Sql, Impact::None)
+                .effect(rule.map_or("", |rule| rule.effect));
+            action.rules.extend(rule.map(|rule| rule.id));
+            action.why = self.roles.iter().cloned().collect();
+            self.actions.push(action);
+        }
+        self.actions.extend(services::patroni_files(situation, parts));
+        if !self.settings.changes.is_empty() {
+            let rules: Vec<&'static Rule> =
+                self.settings.changes.iter().filter_map(|one| situation.rule(one)).collect();
+            let mut action = Action::new(None, ComponentName::Patroni, Verb::Patch, Impact::None);
+            action.effect = rules.first().map_or_else(String::new, |rule| rule.effect.to_owned());
+            if rules.iter().any(|rule| rule.cost > rules::Cost::Patch) {
+                "no client notices; PostgreSQL takes some of it over at its restart below"
+                    .clone_into(&mut action.effect);
+            }
+            for rule in rules {
+                if !action.rules.contains(&rule.id) {
+                    action.rules.push(rule.id);
+                }
+            }
+            action.why = self.settings.changes.iter().map(|one| one.path.clone()).collect();
+            self.actions.push(action);
+        }
+        self.actions.extend(database::restarts(situation, &self.settings, parts));
     }
 }
 
-/// What `node` lacks of `wanted`.
-fn lacking(wanted: &DesiredNode, node: &ObservedNode) -> NodePlan {
-    let state = |unit: &str| node.units.get(unit).cloned().unwrap_or_default();
-    let right = |owner: &str, group: &str, mode: u32, path: &str| {
-        node.entries.get(path).is_some_and(|entry| entry.owner == owner && entry.group == group && entry.mode == mode)
-    };
-    let files: Vec<File> = wanted
-        .files
-        .iter()
-        .filter(|file| {
-            node.sums.get(&file.path) != Some(&file.content.sha256())
-                || !right(&file.owner, &file.group, file.mode, &file.path)
-        })
-        .cloned()
-        .collect();
-    let programs: Vec<Program> =
-        wanted.programs.iter().filter(|program| !node.programs.contains_key(&program.root)).cloned().collect();
-    let links = wanted
-        .programs
-        .iter()
-        .flat_map(|program| {
-            program.links.iter().map(|(link, target)| (link.clone(), format!("{}/{target}", program.root)))
-        })
-        .filter(|(link, target)| node.links.get(link) != Some(target))
-        .collect();
-    let written = |component: ComponentName| {
-        files.iter().filter(move |file| file.component == component).map(|file| file.activation)
-    };
-    let unread = |service: &Service| {
-        let unit = state(&service.unit);
-        // A reload reads only what a reload can; a new unit file or environment waits for a new process.
-        let loaded = |file: &File| {
-            if file.activation > Activation::Reload { unit.started } else { unit.started.max(unit.reloaded) }
+impl<'a> Situation<'a> {
+    /// The node that creates the database: the first that may lead, if no node holds data and every node was asked.
+    fn bootstrap(self) -> Option<NodeName> {
+        let holds_data = |name: &NodeName| {
+            let folder = self.data.get(name).map(|folders| &folders.postgresql);
+            self.nodes.get(name).is_none_or(|node| folder.is_some_and(|folder| node.data.contains(folder)))
         };
-        wanted
-            .files
-            .iter()
-            .filter(|file| file.component == service.component)
-            .filter(|file| node.entries.get(&file.path).is_some_and(|entry| entry.modified > loaded(file)))
-            .map(|file| file.activation)
-            .chain(written(service.component))
-            .max()
-            .unwrap_or(Activation::None)
-    };
-    NodePlan {
-        packages: wanted.packages.iter().filter(|package| !node.packages.contains(*package)).cloned().collect(),
-        mask: wanted.masked.iter().filter(|unit| state(unit).load != "masked").cloned().collect(),
-        accounts: wanted.accounts.iter().filter(|account| !node.accounts.contains(&account.name)).cloned().collect(),
-        directories: wanted
-            .directories
-            .iter()
-            .filter(|folder| {
-                !right(&folder.owner, &folder.group, folder.mode, &folder.path)
-                    || node.entries.get(&folder.path).is_some_and(|entry| !entry.folder)
-            })
-            .cloned()
-            .collect(),
-        daemon_reload: files.iter().any(|file| file.activation == Activation::Unit)
-            || wanted.services.iter().any(|service| state(&service.unit).stale),
-        enable: wanted
-            .services
-            .iter()
-            .filter(|service| state(&service.unit).enabled != "enabled")
-            .map(|service| service.unit.clone())
-            .collect(),
-        start: wanted.services.iter().filter(|service| state(&service.unit).active != "active").cloned().collect(),
-        activate: wanted
-            .services
-            .iter()
-            .filter(|service| state(&service.unit).active == "active")
-            .map(|service| (service.clone(), unread(service)))
-            .filter(|(_, activation)| *activation != Activation::None)
-            .collect(),
-        programs,
-        links,
-        files,
+        let nodes = || self.cluster.nodes.iter().filter(|node| self.desired.nodes.contains_key(&node.name));
+        if nodes().any(|node| holds_data(&node.name)) {
+            return None;
+        }
+        // Patroni never lets a node that may not lead create the database.
+        nodes().min_by_key(|node| node.tags.nofailover).map(|node| node.name.clone())
+    }
+
+    /// What was applied last, by the host that knows of the newest.
+    fn applied(self) -> Option<&'a Applied> {
+        self.nodes.values().filter_map(|node| node.applied.as_ref()).max_by_key(|applied| applied.generation)
+    }
+
+    /// What changes in the DCS; nothing while there is none to compare with.
+    fn settings(self) -> SettingsChange {
+        let Some(live) = &self.standing.settings else { return SettingsChange::default() };
+        SettingsChange::between(&self.desired.dcs, live, self.applied().map(|applied| &applied.settings))
+    }
+
+    /// The roles and databases whose statements are not those that were applied last.
+    fn roles(self) -> BTreeSet<String> {
+        let applied = self.applied();
+        let same = |name: &String, statements: &str| {
+            applied.is_some_and(|applied| applied.roles.get(name) == Some(&role_mark(&applied.salt, statements)))
+        };
+        let wanted = self.desired.roles.iter();
+        wanted.filter(|(name, content)| !same(name, content.expose())).map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The row of the table for a setting that changes.
+    fn rule(self, change: &SettingChange) -> Option<&'static Rule> {
+        let parameter = change.path.strip_prefix("postgresql.parameters.");
+        // Any node's PostgreSQL knows; where none answers, only a start of the server is sure to take it over.
+        let known = self.details.values().filter(|details| !details.parameters.is_empty());
+        let mut told = known.map(|details| parameter.and_then(|name| details.parameters.get(name)));
+        let postmaster = parameter.is_some() && told.next().is_none_or(|guc| guc.is_some_and(|guc| guc.postmaster));
+        rules::of_setting(&change.path, postmaster)
     }
 }

@@ -7,7 +7,7 @@ use super::{DataFolders, ObservedNode, Plan, Survey};
 use crate::cluster::{Cluster, Node, NodeName, ParameterValue};
 use crate::component::{ComponentName, Desired};
 use crate::platform;
-use crate::verify::Finding;
+use crate::verify::{Finding, Standing};
 
 /// Clocks may differ by this before it is said.
 const CLOCK_WARNING: f64 = 0.5;
@@ -32,6 +32,8 @@ pub struct Preflight<'a> {
     pub desired: Option<&'a Desired>,
     /// What is to be done, if it could be worked out.
     pub plan: Option<&'a Plan>,
+    /// How the cluster stands, if it was asked.
+    pub standing: Option<&'a Standing>,
 }
 
 impl Preflight<'_> {
@@ -55,6 +57,7 @@ impl Preflight<'_> {
         }
         findings.extend(self.clocks());
         findings.extend(self.mixed());
+        findings.extend(self.moment());
         findings
     }
 

@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::sections;
+use crate::cluster::sha256;
 use crate::component::DesiredNode;
 use crate::component::patroni::CONFIGURATION;
 
@@ -41,6 +44,10 @@ pub struct UnitState {
     pub started: f64,
     /// When quorate last made it reload, in seconds since 1970.
     pub reloaded: f64,
+    /// Since when a restart is due that a run of quorate began with, in seconds since 1970; counts until the process is newer.
+    pub restart_due: f64,
+    /// What its process was started from; empty if that is not known.
+    pub program: String,
 }
 
 /// What one node has.
@@ -66,6 +73,33 @@ pub struct ObservedNode {
     pub identity: BTreeMap<String, String>,
     /// The cluster that quorate put on this host, if it did.
     pub owner: Option<String>,
+    /// Units of which a change was begun and not confirmed.
+    pub undo: BTreeSet<String>,
+    /// What was applied last.
+    pub applied: Option<Applied>,
+    /// The size of its journal: another run that changed something has made it grow. Empty if there is none.
+    pub journal: String,
+}
+
+/// What a generation keeps of itself: the state that was proven last.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Applied {
+    /// Its number.
+    pub generation: u32,
+    /// Sums of the files, by path.
+    pub sums: BTreeMap<String, String>,
+    /// Patroni's settings in the DCS, as we wanted them.
+    pub settings: Value,
+    /// Marks of roles and databases: see [`role_mark`].
+    pub roles: BTreeMap<String, String>,
+    /// What the marks were made with.
+    pub salt: String,
+}
+
+/// The mark of a role or database as it was applied: equal for equal statements, and of no use to guess a password from
+/// without this host's own record.
+pub fn role_mark(salt: &str, statements: &str) -> String {
+    sha256(format!("{salt}\n{statements}").as_bytes())
 }
 
 /// Folders whose content is data that must never be overwritten: `(etcd's, PostgreSQL's)`.
@@ -83,6 +117,12 @@ pub fn script(packages: &str) -> String {
     let mut script = String::from(sections::PRELUDE);
     let _ = write!(script, "packages() {{ {packages}\n}}\n{}", include_str!("state.sh"));
     script
+}
+
+/// The question as a host remembers it: shell text that sets the family's query and the arguments.
+pub fn memory(packages: &str, args: &[String]) -> String {
+    let words: Vec<String> = args.iter().map(|arg| format!("'{}'", arg.replace('\'', "'\\''"))).collect();
+    format!("packages() {{ {packages}\n}}\nset -- {}", words.join(" "))
 }
 
 /// The script's arguments: kind, value, kind, value …
@@ -109,7 +149,7 @@ pub fn args(node: &DesiredNode, data: &DataFolders) -> Vec<String> {
         }
     }
     for service in &node.services {
-        push("unit", &service.unit);
+        push("service", &service.unit);
     }
     for unit in &node.masked {
         push("unit", unit);
@@ -127,14 +167,20 @@ impl ObservedNode {
         let text = |name: &str| sections.get(name).map_or("", |section| section.text.as_str());
         let clock: f64 = text("clock").parse().ok()?;
         let uptime: f64 = text("uptime").split(' ').next()?.parse().ok()?;
+        let mut units: BTreeMap<String, UnitState> =
+            text("units").split("\n\n").filter_map(|block| unit(block, clock - uptime)).collect();
+        for line in text("marks").lines() {
+            mark(line, &mut units);
+        }
+        for (name, program) in text("processes").lines().filter_map(|line| line.split_once(' ')) {
+            if let Some(unit) = units.get_mut(name) {
+                program.clone_into(&mut unit.program);
+            }
+        }
         let pair = |line: &str| line.split_once(' ').map(|(a, b)| (b.to_owned(), a.to_owned()));
         Some(Self {
             entries: text("entries").lines().filter_map(entry).collect(),
-            sums: text("sums")
-                .lines()
-                .filter_map(|line| line.split_once("  "))
-                .map(|(sum, path)| (path.to_owned(), sum.to_owned()))
-                .collect(),
+            sums: sums(text("sums")),
             accounts: text("accounts").lines().map(str::to_owned).collect(),
             packages: text("packages").lines().map(str::to_owned).collect(),
             programs: text("programs").lines().filter_map(pair).collect(),
@@ -143,11 +189,14 @@ impl ObservedNode {
                 .filter_map(|line| line.split_once(" -> "))
                 .map(|(a, b)| (a.to_owned(), b.to_owned()))
                 .collect(),
-            units: text("units").split("\n\n").filter_map(|block| unit(block, clock - uptime)).collect(),
+            units,
             // Without this section nobody knows whether there is data.
             data: sections.get("data")?.text.lines().map(str::to_owned).collect(),
             identity: identity(text("identity")),
             owner: Some(text("owner").trim().to_owned()).filter(|owner| !owner.is_empty()),
+            undo: text("undo").lines().map(str::to_owned).collect(),
+            applied: applied(&text),
+            journal: text("journal").trim().to_owned(),
         })
     }
 }
@@ -178,6 +227,42 @@ fn entry(line: &str) -> Option<(String, Entry)> {
     Some((path.to_owned(), entry))
 }
 
+/// What `sha256sum` prints, by path.
+fn sums(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.lines().filter_map(|line| line.split_once("  "));
+    pairs.map(|(sum, path)| (path.to_owned(), sum.to_owned())).collect()
+}
+
+/// The generation that is current; `None` where there is none, or none that can be read.
+fn applied<'a>(text: &impl Fn(&str) -> &'a str) -> Option<Applied> {
+    let record: Value = serde_json::from_str(text("record")).ok()?;
+    let roles = record.get("roles").and_then(Value::as_object);
+    Some(Applied {
+        generation: text("generation").trim().rsplit('/').next()?.parse().ok()?,
+        sums: sums(text("applied")),
+        settings: serde_json::from_str(text("settings")).ok()?,
+        roles: roles
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, mark)| Some((name.clone(), mark.as_str()?.to_owned())))
+            .collect(),
+        salt: record.get("salt").and_then(Value::as_str).unwrap_or_default().to_owned(),
+    })
+}
+
+/// `1732300000.123456789 /run/quorate/reloaded/x.service`.
+fn mark(line: &str, units: &mut BTreeMap<String, UnitState>) {
+    let Some((time, path)) = line.split_once(' ') else { return };
+    let Some((kind, name)) = path.strip_prefix("/run/quorate/").and_then(|rest| rest.split_once('/')) else { return };
+    if let (Ok(time), Some(unit)) = (time.parse(), units.get_mut(name)) {
+        match kind {
+            "reloaded" => unit.reloaded = time,
+            "restart" => unit.restart_due = time,
+            _ => {}
+        }
+    }
+}
+
 /// A block of `systemctl show`; `booted` is the moment at which the monotonic clock was zero.
 fn unit(block: &str, booted: f64) -> Option<(String, UnitState)> {
     let values: BTreeMap<&str, &str> = block.lines().filter_map(|line| line.split_once('=')).collect();
@@ -191,7 +276,9 @@ fn unit(block: &str, booted: f64) -> Option<(String, UnitState)> {
         restarts: value("NRestarts").parse().unwrap_or(0),
         stale: value("NeedDaemonReload") == "yes",
         started,
-        reloaded: value("Reloaded").parse().unwrap_or(0.0),
+        reloaded: 0.0,
+        restart_due: 0.0,
+        program: String::new(),
     };
-    Some(((*values.get("Unit")?).to_owned(), state))
+    Some(((*values.get("Id")?).to_owned(), state))
 }

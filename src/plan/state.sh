@@ -1,7 +1,8 @@
 # Sorts the arguments into lists of quoted words, so that any path survives.
 paths= files= accounts= wanted= programs= links= units= data= identities=
 while [ $# -gt 1 ]; do
-    word=$(printf "%s" "$2" | sed "s/'/'\\\\''/g")
+    # A fork for each word would cost more than all answers together.
+    case $2 in *\'*) word=$(printf "%s" "$2" | sed "s/'/'\\\\''/g") ;; *) word=$2 ;; esac
     case $1 in
     path) paths="$paths '$word'" ;;
     file) files="$files '$word'" ;;
@@ -10,20 +11,34 @@ while [ $# -gt 1 ]; do
     program) programs="$programs '$word'" ;;
     link) links="$links '$word'" ;;
     unit) units="$units '$word'" ;;
+    service) units="$units '$word'" ;;
     data) data="$data '$word'" ;;
     identity) identities="$identities '$word'" ;;
     esac
     shift 2
 done
-accounts() { for a; do getent passwd "$a" | cut -d: -f1; done; }
-programs() { for p; do [ ! -f "$p/.quorate-sum" ] || printf '%s %s\n' "$(cat "$p/.quorate-sum")" "$p"; done; }
-links() { for l; do [ ! -L "$l" ] || printf '%s -> %s\n' "$l" "$(readlink "$l")"; done; }
-units() {
-    for u; do
-        printf 'Unit=%s\n' "$u"
-        systemctl show -p LoadState,ActiveState,UnitFileState,MainPID,NRestarts,NeedDaemonReload,ExecMainStartTimestampMonotonic "$u"
-        [ ! -e "/run/quorate/reloaded/$u" ] || printf 'Reloaded=%s\n' "$(stat -c %.9Y "/run/quorate/reloaded/$u")"
-        echo
+accounts() { getent passwd "$@" | cut -d: -f1; }
+programs() { for p; do [ ! -f "$p/.quorate-sum" ] || { read -r sum <"$p/.quorate-sum" && printf '%s %s\n' "$sum" "$p"; }; done; }
+links() { find "$@" -maxdepth 0 -type l -printf '%p -> %l\n'; }
+units() { systemctl show -p Id,LoadState,ActiveState,UnitFileState,MainPID,NRestarts,NeedDaemonReload,ExecMainStartTimestampMonotonic "$@"; }
+# When we last made a unit reload, and since when a restart of it is due.
+marks() { stat -c '%.9Y %n' /run/quorate/reloaded/* /run/quorate/restart/*; }
+# What each unit's process was started from: the program, or for a script its interpreter by the name it was called with.
+processes() {
+    id= pid=0
+    printf '%s\n\n' "$1" | while IFS='=' read -r key value; do
+        case $key in
+        Id) id=$value ;;
+        MainPID) pid=$value ;;
+        '')
+            if [ "${pid:-0}" != 0 ]; then
+                program=$(readlink "/proc/$pid/exe")
+                case $program in */python*) program=$(sed -z -n 1p "/proc/$pid/cmdline" | tr -d '\0') ;; esac
+                printf '%s %s\n' "$id" "$program"
+            fi
+            id= pid=0
+            ;;
+        esac
     done
 }
 # A folder that is there and can't be read may hold anything: it counts as full.
@@ -44,6 +59,17 @@ eval "section accounts accounts $accounts"
 eval "section programs programs $programs"
 eval "section links links $links"
 eval "section units units $units"
+section processes processes "$s_out"
+section marks marks
 eval "section data data $data"
 eval "section identity identity $identities"
 section owner cat /var/lib/quorate/cluster
+# What a change under way replaced, and what was applied last.
+section undo ls /var/lib/quorate/undo
+generation=/var/lib/quorate/generations/current
+section generation readlink "$generation"
+section applied cat "$generation/sums"
+section settings cat "$generation/dcs.json"
+section record cat "$generation/record.json"
+# Grows with every run that changes something here.
+section journal stat -c %s /var/lib/quorate/journal

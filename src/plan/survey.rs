@@ -10,9 +10,22 @@ use crate::cluster::{Arch, Cluster, Facts, Interface, Os, OsFamily, Version};
 /// a host that has no keepalived of ours yet: on a running cluster they would answer about ourselves.
 const SCRIPT: &str = include_str!("survey.sh");
 
-/// The script with its shell functions.
+/// What a host remembers of the second question: the family's query and the arguments, as shell text. On a host that nothing
+/// was changed on since, the second question is the same as last time and can be answered with the first.
+pub const REMEMBERED: &str = "/var/lib/quorate/question";
+
+/// The script with its shell functions; it answers the remembered second question too.
 pub fn script() -> String {
-    format!("{}{SCRIPT}", sections::PRELUDE)
+    format!(
+        "{}{SCRIPT}\nif [ -r {REMEMBERED} ]; then\nsection remembered cat {REMEMBERED}\n. {REMEMBERED}\n{}\nfi\n",
+        sections::PRELUDE,
+        include_str!("state.sh")
+    )
+}
+
+/// The remembered question in an answer to the first.
+pub fn remembered(answer: &[u8]) -> Option<String> {
+    sections::parse(answer)?.remove("remembered").map(|section| section.text)
 }
 
 /// The script's arguments: the VIP.

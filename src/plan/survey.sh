@@ -1,7 +1,6 @@
 vip=$1
 neighbour() {
     # Any packet to the VIP makes the kernel ask who has it; the packet itself (discard port) is never answered.
-    [ ! -e /etc/keepalived/keepalived.conf ] || return 0
     ip -o -4 addr show | grep -q " $vip/" && return 0
     bash -c 'echo >"/dev/udp/$0/9"' "$vip" || return 0
     n=0
@@ -45,7 +44,10 @@ sync_write() {
     rm -f "$file"
     echo $(((to - from) / 40000)) | awk '{printf "%.2f", $1 / 1000}'
 }
-free() { for folder in /var/lib /opt /var/tmp /var/log; do df -Pk "$folder" | awk -v f="$folder" 'NR == 2 {print f, $4}'; done; }
+# In the order of the folders; a folder that is not there would shift them.
+free() { df -Pk /var/lib /opt /var/tmp /var/log | awk 'BEGIN {split("/var/lib /opt /var/tmp /var/log", f)} NR > 1 {print f[NR - 1], $4}'; }
+# Who listens is looked up in every process; on a host of ours only whether somebody does.
+listeners() { if [ -e /var/lib/quorate/cluster ]; then ss -Hltn; else ss -Hltnp; fi; }
 running() { if [ -d /run/systemd/system ]; then echo yes; else echo no; fi; }
 archive() {
     # The first archive of apt's own sources, in either form: it serves upstream's source archives and Debian's patches too.
@@ -60,7 +62,7 @@ section memory grep MemTotal: /proc/meminfo
 section memory_limit cat /sys/fs/cgroup/memory.max
 section cpus nproc
 section addresses ip -o -4 addr show
-section listeners ss -Hltnp
+section listeners listeners
 section free free
 section archive archive
 section systemd running
@@ -77,4 +79,7 @@ if [ ! -e /etc/keepalived/keepalived.conf ]; then
     wait $heard && section vrrp cat "$folder/vrrp"
     section vip_answer cat "$folder/vip"
     section sync_write cat "$folder/sync"
+elif ! grep -qF " $vip/" /etc/keepalived/keepalived.conf; then
+    # Another VIP than the one that is ours: somebody else may have it.
+    section vip_answer neighbour
 fi

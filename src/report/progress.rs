@@ -69,11 +69,19 @@ impl<F: Fn(&str)> Progress<F> {
                 let mark = self.style.bad("FAIL");
                 self.print(&format!("  {mark} {} {}", place(host), self.timed(step, *ms)));
             }
+            Event::ActionDone { id, ms } => {
+                let mark = self.style.good("done");
+                self.print(&format!("  {mark} {}", self.timed(id, *ms)));
+            }
+            Event::ActionFailed { id, ms } => {
+                let mark = self.style.bad("FAIL");
+                self.print(&format!("  {mark} {}", self.timed(id, *ms)));
+            }
             Event::Waiting { until, missing, ms } => {
                 let missing = missing.first().map_or(String::new(), |first| format!(": {}", plain(first)));
                 self.print(&format!("  ...  still waiting until {until} ({} s){missing}", ms / 1000));
             }
-            Event::Judged { .. } => {}
+            Event::ActionStarted { .. } | Event::Judged { .. } => {}
         }
     }
 

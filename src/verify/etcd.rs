@@ -13,8 +13,20 @@ fn good(told: &Told<Http>) -> Option<&Http> {
 }
 
 /// Whether this node's etcd completes a linearizable read.
-fn healthy(probe: &Probe) -> bool {
+pub(super) fn healthy(probe: &Probe) -> bool {
     good(&probe.etcd_health).is_some_and(|http| http.text("/health") == "true")
+}
+
+/// The member that leads, if exactly one says that it is it.
+pub(super) fn leads(answers: &Answers<'_>) -> Option<NodeName> {
+    let says = |probe: &Probe| {
+        good(&probe.etcd_status).is_some_and(|http| {
+            let leader = http.text("/leader");
+            leader != "0" && leader == http.text("/header/member_id")
+        })
+    };
+    let mut leading = answers.iter().filter(|(_, probe)| says(probe)).map(|(name, _)| (*name).clone());
+    leading.next().filter(|_| leading.next().is_none())
 }
 
 pub(super) fn judge(cluster: &Cluster, answers: &Answers<'_>) -> Vec<Finding> {

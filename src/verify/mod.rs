@@ -8,11 +8,14 @@ mod finding;
 mod patroni;
 mod probe;
 mod routes;
+mod standing;
 
 use std::collections::BTreeMap;
 
 pub use finding::{Finding, Level, Verdict};
+pub use patroni::same;
 pub use probe::{Http, PROBE, Probe, Server, Sql, Stat, Told, Unit, question};
+pub use standing::Standing;
 
 use crate::cluster::{Cluster, NodeName};
 

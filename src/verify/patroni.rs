@@ -11,17 +11,17 @@ type Answers<'a> = BTreeMap<&'a NodeName, &'a Probe>;
 
 /// A member, as `/cluster` lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Member {
-    name: String,
-    role: String,
-    state: String,
-    timeline: Option<i64>,
+pub(super) struct Member {
+    pub(super) name: String,
+    pub(super) role: String,
+    pub(super) state: String,
+    pub(super) timeline: Option<i64>,
     lag: Option<i64>,
-    pending_restart: bool,
+    pub(super) pending_restart: bool,
 }
 
 /// What one node thinks the cluster is.
-fn view(probe: &Probe) -> Option<Vec<Member>> {
+pub(super) fn view(probe: &Probe) -> Option<Vec<Member>> {
     let http = probe.patroni_cluster.ok().filter(|http| http.status == 200)?;
     let text = |member: &Value, key: &str| member.get(key).and_then(Value::as_str).unwrap_or("").to_owned();
     let mut members: Vec<Member> = http
@@ -352,12 +352,17 @@ fn differences(path: &str, wanted: &Value, live: &Value, found: &mut Vec<String>
                 }
             }
         }
-        // Patroni itself compares settings by their text.
-        (Value::Array(_) | Value::Null, _) | (_, Value::Array(_) | Value::Object(_)) if wanted != live => {
-            found.push(path.to_owned());
-        }
-        _ if plain(wanted) != plain(live) => found.push(path.to_owned()),
+        _ if !same(wanted, live) => found.push(path.to_owned()),
         _ => {}
+    }
+}
+
+/// Whether two settings are the same: Patroni itself compares them by their text, but lists as they are.
+pub fn same(wanted: &Value, live: &Value) -> bool {
+    match (wanted, live) {
+        (Value::Array(_) | Value::Object(_) | Value::Null, _)
+        | (_, Value::Array(_) | Value::Object(_) | Value::Null) => wanted == live,
+        _ => plain(wanted) == plain(live),
     }
 }
 

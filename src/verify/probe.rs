@@ -13,7 +13,8 @@ pub const PROBE: &str = include_str!("probe.py");
 /// Seconds each single question may take.
 const LIMIT_SECONDS: u32 = 3;
 
-/// The probe's input for a node; `token` asks it to write and read that text through the VIP too.
+/// The probe's input for a node; `token` asks it to write and read that text through the VIP too. Its one argument is the
+/// folder of PostgreSQL's programs.
 pub fn question(cluster: &Cluster, node: &NodeName, secrets: &Secrets, token: Option<&str>) -> Option<Value> {
     let node = cluster.node(node)?;
     let sql = token.and_then(|token| {

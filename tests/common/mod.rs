@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "every test file uses another part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
 
+pub(crate) mod look;
+pub(crate) mod postgres;
+
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

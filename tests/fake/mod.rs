@@ -1,17 +1,30 @@
-//! Three made-up hosts behind `host::Transport`: they keep what a run did to them, answer from it, and fail where they are told.
+//! Made-up hosts behind `host::Transport`: they keep what runs did to them, answer from it, and fail where they are told.
 //!
-//! Scripts are told apart by [`Command::step`]; the scripts themselves are proven on real hosts (the lab) and real shells.
+//! Scripts are told apart by [`Command::step`]; the scripts themselves are proven on real hosts (the lab) and real shells. The
+//! world's clock follows tokio's, so that under a paused runtime a wait of minutes costs nothing, and timers of hosts fire.
 #![allow(dead_code, reason = "every test file uses another part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that can't be set up has failed")]
+#![allow(clippy::result_large_err, reason = "the error of a run says much, and is made once")]
+
+pub(crate) mod bench;
+mod daemons;
+mod lock;
+mod machine;
+mod patroni;
+mod probe;
+mod state;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use quorate::cluster::{Cluster, NodeName, sha256};
-use quorate::host::{Answer, Command, Fleet, Held, Hold, Host, HostError, Output, Transport};
-use serde_json::{Value, json};
+pub(crate) use machine::{Live, Machine, Unit};
+use patroni::Member;
+use quorate::cluster::{Cluster, NodeName};
+use quorate::host::{Answer, Command, Fleet, Hold, Host, HostError, Output, Transport};
+use serde_json::Value;
 
 /// How a command fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,75 +35,64 @@ pub(crate) enum Fault {
     LostBefore,
     /// It is done, but its answer never arrives.
     LostAfter,
+    /// The run was killed: neither this command nor any after it arrives.
+    Dead,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Live {
-    owner: String,
-    group: String,
-    mode: u32,
-    bytes: Option<Vec<u8>>,
-    modified: f64,
+/// What makes a daemon sick: a file of its own with this text in it, once it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Sick {
+    pub(crate) node: NodeName,
+    pub(crate) unit: &'static str,
+    pub(crate) needle: String,
+    /// Whether it stays so when the file goes back.
+    pub(crate) stubborn: bool,
 }
 
-impl Live {
-    pub(crate) fn is_folder(&self) -> bool {
-        self.bytes.is_none()
-    }
-
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8(self.bytes.clone().unwrap()).unwrap()
-    }
-}
-
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Unit {
-    active: bool,
-    pub(crate) enabled: bool,
-    masked: bool,
-    started: f64,
-    reloaded: f64,
-}
-
-impl Unit {
-    pub(crate) fn runs(&self) -> bool {
-        self.active
-    }
-
-    pub(crate) fn reloaded_since(&self, before: &Self) -> bool {
-        self.reloaded > before.reloaded
-    }
-
-    pub(crate) fn restarted_since(&self, before: &Self) -> bool {
-        self.started > before.started
-    }
-}
-
-/// One host's memory.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Machine {
-    pub(crate) live: BTreeMap<String, Live>,
-    pub(crate) staged: BTreeMap<String, Live>,
-    accounts: BTreeSet<String>,
-    packages: BTreeSet<String>,
-    programs: BTreeMap<String, String>,
-    links: BTreeMap<String, String>,
-    pub(crate) units: BTreeMap<String, Unit>,
-    owner: String,
-}
-
-/// All hosts, and what is done to them.
+/// All hosts, what is done to them, and what must never be seen.
+#[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) machines: BTreeMap<NodeName, Machine>,
+    pub(crate) members: BTreeMap<NodeName, Member>,
     addresses: BTreeMap<NodeName, String>,
-    dcs: Value,
-    clock: f64,
-    /// The node that created the database.
+    /// What the cluster's creation writes into the DCS.
+    first_settings: Value,
+    /// Patroni's settings in the DCS.
+    pub(crate) dcs: Value,
+    /// What each role was last made as.
+    pub(crate) roles: BTreeMap<String, String>,
+    pub(crate) clock: f64,
+    /// The moment of tokio's clock and of ours at which this run began.
+    epoch: Option<(tokio::time::Instant, f64)>,
     pub(crate) leader: Option<NodeName>,
+    pub(crate) etcd_leader: Option<NodeName>,
+    pub(crate) vip: Option<NodeName>,
+    vip_free_since: f64,
+    timeline: u32,
+    sync: Option<NodeName>,
     /// Every command that arrived, in order.
     pub(crate) seen: Vec<(NodeName, Command)>,
     /// The number of the command that fails, from 0, and how.
     pub(crate) fault: Option<(usize, Fault)>,
+    dead: bool,
+    pub(crate) sick: Vec<Sick>,
+    /// Parameters as `name=value` that PostgreSQL refuses when it is asked before.
+    pub(crate) refused: BTreeSet<String>,
+    /// A parameter with the value with which PostgreSQL does not start on a node.
+    pub(crate) unstartable: Option<(String, String, NodeName)>,
+    /// A setting with the value with which a member does not stream.
+    pub(crate) upset: Option<(&'static str, Value, NodeName)>,
+    /// The number of the command before which somebody takes the locks away.
+    pub(crate) unlock_at: Option<usize>,
+    /// Where the new process of a reloaded HAProxy does not come up.
+    pub(crate) stuck: BTreeSet<NodeName>,
+    /// What was seen and must not be.
+    pub(crate) violations: Vec<String>,
+    /// All three voters were once well together: from then on two are never away.
+    serving: bool,
+    /// How often a leader's PostgreSQL was restarted in place.
+    pub(crate) leader_restarts: u32,
+    pub(crate) switchovers: u32,
 }
 
 #[derive(Clone)]
@@ -100,25 +102,18 @@ struct Line(NodeName, Shared);
 
 impl Transport for Line {
     fn run<'a>(&'a self, command: &'a Command) -> Answer<'a> {
-        Box::pin(async move { self.1.0.lock().unwrap().arrive(&self.0, command) })
+        Box::pin(async move {
+            let (answer, after) = self.1.with(|world| world.arrive(&self.0, command));
+            tokio::time::sleep(after).await;
+            answer
+        })
     }
 
-    /// Whoever asks for a lock has it.
-    fn hold<'a>(&'a self, _: &'a Command) -> Hold<'a> {
-        let answer = Output { code: 0, stdout: Vec::new(), stderr: Vec::new() };
-        Box::pin(async { Ok((answer, Some(Box::new(Nothing) as Box<dyn Held>))) })
+    fn hold<'a>(&'a self, command: &'a Command) -> Hold<'a> {
+        Box::pin(lock::hold(&self.1, &self.0, command))
     }
 
     fn close(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(async {})
-    }
-}
-
-/// A guard of nothing.
-struct Nothing;
-
-impl Held for Nothing {
-    fn release(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async {})
     }
 }
@@ -128,15 +123,59 @@ impl Shared {
     pub(crate) fn bare(cluster: &Cluster, dcs: Value) -> Self {
         let of = |node: &quorate::cluster::Node| (node.name.clone(), node.address.to_string());
         let addresses: BTreeMap<NodeName, String> = cluster.nodes.iter().map(of).collect();
-        let machines = addresses.keys().map(|name| (name.clone(), Machine::default())).collect();
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let (clock, leader, seen, fault) = (since.as_secs_f64(), None, Vec::new(), None);
-        Self(Arc::new(Mutex::new(World { machines, addresses, dcs, clock, leader, seen, fault })))
+        Self::of(World {
+            machines: addresses.keys().map(|name| (name.clone(), Machine::default())).collect(),
+            members: addresses.keys().map(|name| (name.clone(), Member::default())).collect(),
+            addresses,
+            first_settings: dcs,
+            dcs: Value::Null,
+            roles: BTreeMap::new(),
+            clock: since.as_secs_f64(),
+            epoch: None,
+            leader: None,
+            etcd_leader: None,
+            vip: None,
+            vip_free_since: 0.0,
+            timeline: 1,
+            sync: None,
+            seen: Vec::new(),
+            fault: None,
+            dead: false,
+            sick: Vec::new(),
+            refused: BTreeSet::new(),
+            unstartable: None,
+            upset: None,
+            unlock_at: None,
+            stuck: BTreeSet::new(),
+            violations: Vec::new(),
+            serving: false,
+            leader_restarts: 0,
+            switchovers: 0,
+        })
+    }
+
+    pub(crate) fn of(world: World) -> Self {
+        Self(Arc::new(Mutex::new(world)))
     }
 
     pub(crate) fn fleet(&self) -> Fleet {
-        let names: Vec<NodeName> = self.0.lock().unwrap().machines.keys().cloned().collect();
+        let names: Vec<NodeName> = self.with(|world| world.machines.keys().cloned().collect());
         Fleet::new(names.into_iter().map(|name| Host::new(name.clone(), Box::new(Line(name, self.clone())))))
+    }
+
+    /// A look at it, or a change by hand.
+    pub(crate) fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    pub(crate) fn machines(&self) -> BTreeMap<NodeName, Machine> {
+        self.with(|world| world.machines.clone())
+    }
+
+    /// The steps of all commands from a number on.
+    pub(crate) fn steps(&self, from: usize) -> Vec<String> {
+        self.with(|world| world.seen[from..].iter().map(|(_, command)| command.step.clone()).collect())
     }
 }
 
@@ -147,250 +186,161 @@ pub(crate) fn survey(address: &str, clock: f64) -> String {
         .replace("192.168.13.45", address)
 }
 
+/// How long a command and its answer are under way.
+const LATENCY: Duration = Duration::from_millis(5);
+/// The exit code of a command that finds the lock another's.
+const FENCED: i32 = 91;
+
 impl World {
-    fn arrive(&mut self, name: &NodeName, command: &Command) -> Result<Output, HostError> {
+    /// A run begins: nothing of a former one's death is left, and time goes on from where it is.
+    pub(crate) fn begin(&mut self) {
+        (self.dead, self.epoch) = (false, None);
+    }
+
+    /// Time goes by without any run.
+    pub(crate) fn pass(&mut self, seconds: f64) {
+        self.epoch = None;
+        // In steps, so that what depends on each other happens in its order.
+        let until = self.clock + seconds;
+        while self.clock < until {
+            self.clock = (self.clock + 1.0).min(until);
+            self.tick();
+        }
+    }
+
+    /// The clock follows tokio's; hosts do what they do by themselves.
+    fn now(&mut self) {
+        let (began, clock) = *self.epoch.get_or_insert((tokio::time::Instant::now(), self.clock));
+        self.clock = (self.clock + 0.001).max(clock + began.elapsed().as_secs_f64());
+        self.tick();
+    }
+
+    fn tick(&mut self) {
+        self.fire();
+        self.expire();
+        self.look();
+        self.elect();
+        self.watch();
+    }
+
+    fn violation(&mut self, text: String) {
+        if !self.violations.contains(&text) {
+            self.violations.push(text);
+        }
+    }
+
+    /// Notes a command, and says whether it arrives: `None`, or how it fails.
+    fn strikes(&mut self, name: &NodeName, command: &Command) -> Option<Fault> {
+        if self.dead {
+            return Some(Fault::Dead);
+        }
+        self.now();
         let number = self.seen.len();
+        if self.unlock_at == Some(number) {
+            self.break_locks();
+        }
         self.seen.push((name.clone(), command.clone()));
-        self.clock += 0.01;
+        let fault = self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        self.dead = fault == Some(Fault::Dead);
+        fault
+    }
+
+    fn arrive(&mut self, name: &NodeName, command: &Command) -> (Result<Output, HostError>, Duration) {
         let output =
             |code, text: String| Output { code, stdout: text.into_bytes(), stderr: b"the fake said so".to_vec() };
         let lost = || HostError::Lost { host: name.to_string(), step: command.step.clone() };
-        match self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault) {
-            Some(Fault::Code(code)) => Ok(output(code, String::new())),
-            Some(Fault::LostBefore) => Err(lost()),
+        match self.strikes(name, command) {
+            Some(Fault::Code(code)) => (Ok(output(code, String::new())), LATENCY),
+            Some(Fault::LostBefore | Fault::Dead) => (Err(lost()), LATENCY),
             Some(Fault::LostAfter) => {
-                self.act(name, command);
-                Err(lost())
+                let (_, _, after) = self.fenced(name, command);
+                (Err(lost()), LATENCY + after)
             }
             None => {
-                let (code, text) = self.act(name, command);
-                Ok(output(code, text))
+                let (code, text, after) = self.fenced(name, command);
+                (Ok(output(code, text)), LATENCY + after)
             }
         }
     }
 
-    /// Does what the command's script would do; its exit code and standard output.
-    fn act(&mut self, name: &NodeName, command: &Command) -> (i32, String) {
+    /// A command of a run whose lock is gone does nothing.
+    fn fenced(&mut self, name: &NodeName, command: &Command) -> (i32, String, Duration) {
+        let held = self.machines[name].lock.as_ref().map(|lock| lock.token.as_str());
+        if command.fence.is_some() && command.fence.as_deref() != held {
+            return (FENCED, String::new(), Duration::ZERO);
+        }
+        let done = self.act(name, command);
+        self.watch();
+        done
+    }
+
+    /// Does what the command's script would do; its exit code, its standard output, and how long it takes.
+    fn act(&mut self, name: &NodeName, command: &Command) -> (i32, String, Duration) {
+        let at_once = |code, text| (code, text, Duration::ZERO);
         let (clock, args) = (self.clock, &command.args);
-        let verb = command.step.split(' ').next().unwrap();
-        if verb == "asking" {
-            return self.probe(name, command);
-        }
-        let machine = self.machines.get_mut(name).unwrap();
+        let step = command.step.as_str();
+        let verb = step.split(' ').next().unwrap();
         match verb {
-            "surveying" => return (0, survey(&self.addresses[name], clock)),
-            "reading" if command.step.ends_with("state") => return (0, state(machine, args, clock)),
-            "making" if command.step.contains("roles") => {
-                assert!(self.leader.is_some(), "roles are made without a database");
+            "asking" if step == "asking the cluster" => {
+                let (code, text) = self.probe(name, command);
+                at_once(code, text)
             }
-            "reading" | "waking" => {}
-            "claiming" => machine.owner.clone_from(&args[0]),
-            "masking" => {
-                for unit in args {
-                    machine.units.entry(unit.clone()).or_default().masked = true;
-                }
+            "surveying" => {
+                at_once(0, survey(&self.addresses[name], clock) + &state::remembered(&self.machines[name], clock))
             }
-            "installing" => machine.packages.extend(args.iter().cloned()),
-            "shipping" => drop(machine.programs.insert(args[0].clone(), args[1].clone())),
-            "linking" => machine.links.extend(args.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()))),
-            "making" if command.step == "making accounts" => {
-                machine.accounts.extend(args.chunks(2).map(|pair| pair[0].clone()));
+            "reading" if step.ends_with("state") => at_once(0, state::state(&self.machines[name], args, clock)),
+            "reading" if step == "reading what differs" => at_once(0, self.details(name, args)),
+            "looking" => {
+                at_once(0, self.machines[name].lock.as_ref().map(|lock| lock.line.clone()).unwrap_or_default())
             }
-            "making" if command.step == "making folders" => {
-                for four in args.chunks(4) {
-                    let (owner, group) = (four[1].clone(), four[2].clone());
-                    let mode = u32::from_str_radix(&four[3], 8).unwrap();
-                    machine.live.insert(four[0].clone(), Live { owner, group, mode, bytes: None, modified: clock });
-                }
+            "reading" if step == "reading the journal's end" => {
+                let machine = &self.machines[name];
+                let lines: String = machine.journal.iter().map(quorate::host::journal::Record::line).collect();
+                at_once(0, format!("{}\n{lines}", state::journal_size(machine)))
             }
-            "staging" => {
-                let mut rest = command.stdin.as_slice();
-                for nine in args.chunks(9) {
-                    let (bytes, after) = rest.split_at(nine[4].parse().unwrap());
-                    assert_eq!(sha256(bytes), nine[5], "{} did not arrive whole", nine[0]);
-                    rest = after;
-                    let mode = u32::from_str_radix(&nine[3], 8).unwrap();
-                    let (owner, group, bytes) = (nine[1].clone(), nine[2].clone(), Some(bytes.to_vec()));
-                    machine.staged.insert(nine[0].clone(), Live { owner, group, mode, bytes, modified: clock });
-                }
-                assert!(rest.is_empty(), "more bytes than files");
+            "reading" => at_once(0, String::new()),
+            "judging" => at_once(i32::from(args[2..].iter().any(|one| self.refused.contains(one))), String::new()),
+            "making" if step.contains("roles") => at_once(self.sql(name, command), String::new()),
+            "starting" | "stopping" => {
+                let unit = args.first().map_or("keepalived.service", String::as_str);
+                at_once(if verb == "starting" { self.start(name, unit) } else { self.stop(name, unit) }, String::new())
             }
-            "making" => {
-                for path in args {
-                    let Some(staged) = machine.staged.remove(path) else { return (1, String::new()) };
-                    machine.live.insert(path.clone(), staged);
-                }
+            "reloading" => at_once(self.reload_by_hand(name, &args[0]), String::new()),
+            "activating" => {
+                let (code, seconds) = self.activate(name, command);
+                (code, String::new(), Duration::from_secs_f64(seconds))
             }
-            "discarding" => machine.staged.retain(|path, _| !args.contains(path)),
-            "starting" => return (self.start(name, &args[0]), String::new()),
-            "reloading" => {
-                let unit = machine.units.entry(args[0].clone()).or_default();
-                assert!(unit.active, "{} is reloaded, but does not run", args[0]);
-                unit.reloaded = clock;
+            "undoing" | "confirming" => at_once(self.settle(name, verb, &args[0]), String::new()),
+            "taking" if step == "taking unconfirmed changes over" => {
+                self.machines.get_mut(name).unwrap().disarm(args);
+                at_once(0, String::new())
             }
-            _ => panic!("the fake does not know the step {:?}", command.step),
+            "marking" => {
+                self.machines.get_mut(name).unwrap().mark_pause(clock, args[0].parse().unwrap());
+                at_once(0, String::new())
+            }
+            "taking" if step.contains("the pause") => {
+                self.machines.get_mut(name).unwrap().pause = None;
+                at_once(0, String::new())
+            }
+            "keeping" | "waiting" | "following"
+                if step.contains("server") || step.contains("HAProxy") || step.contains("the leader") =>
+            {
+                let (code, seconds) = self.haproxy_socket(name, &args[2], &command.stdin);
+                (code, String::new(), Duration::from_secs_f64(seconds))
+            }
+            _ if command.stdin.starts_with(b"{") && command.stdin.windows(8).any(|part| part == b"\"method\"") => {
+                self.http(name, command)
+            }
+            _ => at_once(self.machines.get_mut(name).unwrap().act(command, clock), String::new()),
         }
-        (0, String::new())
-    }
-
-    fn start(&mut self, name: &NodeName, unit: &str) -> i32 {
-        let machine = &self.machines[name];
-        if !machine.live.contains_key(&format!("/etc/systemd/system/{unit}")) {
-            return 5;
-        }
-        if unit == "patroni.service" {
-            let config = machine.live.get("/etc/patroni/patroni.yml").and_then(|file| file.bytes.clone()).unwrap();
-            if String::from_utf8(config).unwrap().contains("\nbootstrap:") && self.leader.is_none() {
-                self.leader = Some(name.clone());
-            }
-        }
-        let clock = self.clock;
-        let state = self.machines.get_mut(name).unwrap().units.entry(unit.to_owned()).or_default();
-        state.enabled = true;
-        if !state.active {
-            (state.active, state.started) = (true, clock);
-        }
-        0
     }
 
     fn runs(&self, name: &NodeName, unit: &str) -> bool {
-        self.machines[name].units.get(unit).is_some_and(|unit| unit.active)
+        self.machines[name].units.get(unit).is_some_and(Unit::runs)
     }
 
-    /// The healthy lab's answers, without those of what does not run here.
-    fn probe(&self, name: &NodeName, command: &Command) -> (i32, String) {
-        let asked: Value = serde_json::from_slice(&command.stdin).unwrap();
-        let machine = &self.machines[name];
-        let installed = machine.programs.keys().any(|root| command.args[0].starts_with(root.as_str()));
-        if !installed {
-            return (3, String::new());
-        }
-        let text = match name.as_str() {
-            "db01" => include_str!("../fixtures/probe/probe-db01.json"),
-            "db02" => include_str!("../fixtures/probe/probe-db02.json"),
-            _ => include_str!("../fixtures/probe/probe-db03.json"),
-        };
-        let mut answers: Value = serde_json::from_str(text).unwrap();
-        let refused = json!({"error": "connection refused"});
-        let member = |node: &NodeName| self.runs(node, "patroni.service") && self.leader.is_some();
-        let mut silence = |prefix: &str| {
-            for (question, answer) in answers.as_object_mut().unwrap() {
-                if question.starts_with(prefix) {
-                    *answer = refused.clone();
-                }
-            }
-        };
-        for (unit, prefix) in [("etcd.service", "etcd"), ("haproxy.service", "haproxy"), ("patroni.service", "patroni")]
-        {
-            if !self.runs(name, unit) || (prefix == "patroni" && !member(name)) {
-                silence(prefix);
-            }
-        }
-        if let Some(members) = answers.pointer_mut("/patroni_cluster/ok/body/members") {
-            let joined =
-                |value: &Value| self.machines.keys().any(|node| value["name"] == node.as_str() && member(node));
-            members.as_array_mut().unwrap().retain(joined);
-        }
-        if let Some(config) = answers.pointer_mut("/patroni_config/ok/body") {
-            *config = self.dcs.clone();
-        }
-        let holder = self.machines.keys().find(|node| self.runs(node, "keepalived.service"));
-        answers["vip"] = json!({"ok": holder == Some(name)});
-        let healthy = json!({"ok": {
-            "primary": {"in_recovery": false, "address": "192.168.13.45", "version": "17"}, "write_ms": 5,
-            "replica": {"in_recovery": true, "address": "192.168.13.46", "version": "17"}, "seen": true, "read_ms": 5,
-        }});
-        let reachable = holder.is_some() && self.machines.keys().all(member);
-        answers["sql"] = match (asked["sql"].is_null(), reachable) {
-            (true, _) => Value::Null,
-            (false, true) => healthy,
-            (false, false) => refused,
-        };
-        for (unit, state) in answers.pointer_mut("/units/ok").unwrap().as_object_mut().unwrap() {
-            let (active, enabled) = machine.units.get(unit).map_or((false, false), |unit| (unit.active, unit.enabled));
-            state["active"] = json!(if active { "active" } else { "inactive" });
-            state["enabled"] = json!(if enabled { "enabled" } else { "disabled" });
-        }
-        (0, answers.to_string())
+    fn node_at(&self, address: &str) -> Option<NodeName> {
+        self.addresses.iter().find(|(_, known)| *known == address).map(|(name, _)| name.clone())
     }
-}
-
-/// What `state.sh` would print.
-fn state(machine: &Machine, args: &[String], clock: f64) -> String {
-    const UPTIME: f64 = 1000.0;
-    let mut sections: BTreeMap<&str, String> = BTreeMap::new();
-    for pair in args.chunks(2) {
-        let name = pair[1].as_str();
-        let mut add = |section, line: String| sections.entry(section).or_default().push_str(&line);
-        match pair[0].as_str() {
-            "path" => {
-                if let Some(Live { owner, group, mode, bytes, modified }) = machine.live.get(name) {
-                    let kind = if bytes.is_some() { "regular file" } else { "directory" };
-                    add("entries", format!("{owner} {group} {mode:o} {kind}|{modified:.9}|{name}\n"));
-                }
-            }
-            "file" => {
-                if let Some(bytes) = machine.live.get(name).and_then(|file| file.bytes.as_ref()) {
-                    add("sums", format!("{}  {name}\n", sha256(bytes)));
-                }
-            }
-            "account" if machine.accounts.contains(name) => add("accounts", format!("{name}\n")),
-            "package" if machine.packages.contains(name) => add("packages", format!("{name}\n")),
-            "program" => {
-                if let Some(sum) = machine.programs.get(name) {
-                    add("programs", format!("{sum} {name}\n"));
-                }
-            }
-            "link" => {
-                if let Some(target) = machine.links.get(name) {
-                    add("links", format!("{name} -> {target}\n"));
-                }
-            }
-            "data" => {
-                let unit = if name.contains("etcd") { "etcd.service" } else { "patroni.service" };
-                if machine.units.get(unit).is_some_and(|unit| unit.active) {
-                    add("data", format!("{name}\n"));
-                }
-            }
-            "identity" if machine.units.get("patroni.service").is_some_and(|unit| unit.active) => {
-                let file = machine.live.get(name).and_then(|file| file.bytes.as_ref());
-                for line in file.map(|bytes| String::from_utf8_lossy(bytes)).unwrap_or_default().lines() {
-                    add("identity", format!("{line}\n"));
-                }
-            }
-            "unit" => {
-                let unit = machine.units.get(name).cloned().unwrap_or_default();
-                let found = machine.live.contains_key(&format!("/etc/systemd/system/{name}"));
-                let load = if unit.masked {
-                    "masked"
-                } else if found {
-                    "loaded"
-                } else {
-                    "not-found"
-                };
-                let active = if unit.active { "active" } else { "inactive" };
-                let enabled = if unit.enabled { "enabled" } else { "" };
-                let micros = if unit.active { (unit.started - clock + UPTIME) * 1e6 } else { 0.0 };
-                let mut block = format!(
-                    "Unit={name}\nLoadState={load}\nActiveState={active}\nUnitFileState={enabled}\n\
-                     NeedDaemonReload=no\nExecMainStartTimestampMonotonic={micros:.0}\n"
-                );
-                if unit.reloaded > 0.0 {
-                    writeln!(block, "Reloaded={:.9}", unit.reloaded).unwrap();
-                }
-                add("units", format!("{block}\n"));
-            }
-            _ => {}
-        }
-    }
-    let mut text = String::new();
-    sections.insert("clock", format!("{clock:.9}"));
-    sections.insert("uptime", format!("{UPTIME} 1"));
-    sections.insert("owner", machine.owner.clone());
-    sections.entry("data").or_default();
-    for (name, body) in sections {
-        let body = body.trim_end();
-        writeln!(text, "={name} 0 {}\n{body}", body.len()).unwrap();
-    }
-    text
 }

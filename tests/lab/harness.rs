@@ -1,5 +1,7 @@
 //! Runs the real binary and looks at the hosts behind its back.
 
+use std::collections::BTreeMap;
+use std::io::{Seek as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -25,8 +27,12 @@ pub(crate) struct Run {
 impl Run {
     /// Runs a command to its end, with nothing to read.
     pub(crate) fn of(command: &mut Command) -> Self {
+        Self::with(command, Stdio::null())
+    }
+
+    fn with(command: &mut Command, input: Stdio) -> Self {
         let began = Instant::now();
-        let Output { status, stdout, stderr } = command.stdin(Stdio::null()).output().expect("the program starts");
+        let Output { status, stdout, stderr } = command.stdin(input).output().expect("the program starts");
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         Self { code: status.code().unwrap_or(-1), out: text(stdout), err: text(stderr), took: began.elapsed() }
     }
@@ -39,12 +45,26 @@ impl Run {
     }
 }
 
+/// Runs a command to its end with a text on its standard input.
+pub(crate) fn fed(command: &mut Command, text: &str) -> Run {
+    let mut file = tempfile::tempfile().expect("a temporary file");
+    file.write_all(text.as_bytes()).and_then(|()| file.rewind()).expect("a temporary file");
+    Run::with(command, file.into())
+}
+
 impl Lab {
     /// Boots a fresh lab. `options` go to `lab up`.
     pub(crate) fn fresh(name: &str, options: &[&str]) -> Self {
         let lab = Self { name: name.to_owned() };
         let _ = lab.quorate(&["lab", "down", "--name", name]);
         lab.quorate(&[&["lab", "up", "--name", name], options].concat()).exits(0);
+        lab
+    }
+
+    /// A lab that may be there already: booted if it is not, used as it is if it is.
+    pub(crate) fn kept(name: &str) -> Self {
+        let lab = Self { name: name.to_owned() };
+        lab.quorate(&["lab", "up", "--name", name]).exits(0);
         lab
     }
 
@@ -100,6 +120,16 @@ impl Lab {
             .filter(|word| word.starts_with("db"))
             .map(str::to_owned)
             .collect()
+    }
+
+    /// The first process of each running host.
+    pub(crate) fn pids(&self) -> BTreeMap<String, String> {
+        let listed = self.quorate(&["lab", "ps", "--name", &self.name]).exits(0).out;
+        let pair = |line: &str| {
+            let mut words = line.split_whitespace();
+            Some((words.next()?.to_owned(), words.nth(2)?.to_owned()))
+        };
+        listed.lines().filter_map(pair).filter(|(node, pid)| node.starts_with("db") && pid != "-").collect()
     }
 
     /// Removes the lab.

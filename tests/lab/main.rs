@@ -11,6 +11,7 @@
     reason = "a test ends by panicking, and says on standard error what takes long"
 )]
 
+mod change;
 mod faults;
 mod harness;
 mod host;
