@@ -119,18 +119,18 @@ impl Run<'_> {
         }
     }
 
-    /// Waits until Patroni on the node knows that a restart is due: only then it has the settings that the restart is for.
-    async fn waits(&self, node: &NodeName) -> Result<(), ApplyError> {
+    /// Waits until Patroni on the node knows that a restart is due: only then it has the settings that the restart is for. It may
+    /// never: a value that is written in another way than the running one is no difference to Patroni.
+    pub(super) async fn waits(&self, node: &NodeName) -> Result<bool, ApplyError> {
         let until = tokio::time::Instant::now() + Duration::from_secs(30);
         while !self.standing().await.pending.contains(node) {
             if tokio::time::Instant::now() > until {
-                // A value written in another way than the running one: Patroni sees no difference, and the restart does no harm.
-                return Ok(());
+                return Ok(false);
             }
             super::gate::nudge(self.setting, self.fleet, self.observation).await;
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Hands the lead over; the former leader starts again as a replica, with all that waited for a restart.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{ApplyError, Run};
+use crate::host::journal::ActionState;
 use crate::verify::{Finding, Scope};
 
 impl Run<'_> {
@@ -92,9 +93,20 @@ impl Run<'_> {
                 self.patroni(&leader, title, "PATCH", "/config", Some(undo), Duration::from_secs(10)).await?;
             }
             self.gate("all members are well again", Scope::Members, self.well(), 120, "patroni").await?;
-            // Those that had the new value wait for a restart now; the leader was not touched.
-            let standing = self.standing().await;
-            for node in standing.pending.iter().filter(|node| Some(*node) != standing.leader.as_ref()) {
+            // Those that this run had restarted have the new value still; all others never took it over.
+            let done: Vec<String> = self
+                .events
+                .actions()
+                .into_iter()
+                .filter(|(_, state)| *state == ActionState::Done)
+                .map(|(id, _)| id)
+                .collect();
+            let leader = self.leader().await?;
+            for node in self.setting.cluster.nodes.iter().map(|node| &node.name).filter(|node| **node != leader) {
+                let restarted = format!("{node}/postgresql/restart-database");
+                if !done.iter().any(|id| id.starts_with(&restarted)) || !self.waits(node).await? {
+                    continue;
+                }
                 self.restart_now(node).await?;
                 self.gate("all members are well again", Scope::Members, self.well(), 120, "patroni").await?;
             }

@@ -59,6 +59,7 @@ eval "section accounts accounts $accounts"
 eval "section programs programs $programs"
 eval "section links links $links"
 eval "section units units $units"
+# shellcheck disable=SC2154 # the output of the section before, which `section` leaves behind
 section processes processes "$s_out"
 section marks marks
 eval "section data data $data"
