@@ -16,7 +16,7 @@ pub(super) const NODES: [&str; 3] = ["db01", "db02", "db03"];
 /// by itself: apt's lists, systemd's timers and clock, the log of logins, the private folders of services.
 const FINGERPRINT: &str = r"
 cd /
-find etc opt usr/local var/lib root home tmp var/tmp usr/libexec usr/lib/systemd/system run/quorate \
+find etc opt usr/local var/lib root home tmp var/tmp usr/libexec usr/lib/systemd/system run/quorate/reloaded run/quorate/restart run/quorate/holder \
     \( -path var/lib/apt -o -path var/lib/systemd -o -path var/lib/wtmpdb -o -path etc/resolv.conf -o -name 'systemd-private-*' \) -prune \
     -o -type d -printf '%y %m %u:%g - - %p\n' -o -printf '%y %m %u:%g %s %T@ %p %l\n' 2>/dev/null | sort -k 6
 find etc opt usr/local var/lib root home tmp var/tmp \
