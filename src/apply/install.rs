@@ -175,20 +175,10 @@ impl Run<'_> {
         else {
             return Ok(());
         };
-        let parameters: Vec<String> = self
-            .observation
-            .plan
-            .settings
-            .changes
-            .iter()
-            .filter(|change| !change.to.is_null())
-            .filter_map(|change| {
-                let name = change.path.strip_prefix("postgresql.parameters.")?;
-                // Those of extensions are not known before the extension is loaded.
-                let value = change.to.as_str().map_or_else(|| change.to.to_string(), str::to_owned);
-                (!name.contains('.')).then(|| format!("{name}={value}"))
-            })
-            .collect();
+        // Those of extensions are not known before the extension is loaded.
+        let changes = self.observation.plan.settings.parameters().filter(|(name, _)| !name.contains('.'));
+        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let parameters: Vec<String> = changes.map(|(name, value)| format!("{name}={}", text(value))).collect();
         if parameters.is_empty() {
             return Ok(());
         }

@@ -51,15 +51,7 @@ impl Run<'_> {
 
     /// The parameters that a member runs without, though nothing but a reload is needed. What a node has of its own wins there.
     async fn not_live(&self) -> Result<Vec<Finding>, ApplyError> {
-        let wanted: Vec<(&str, &serde_json::Value)> = self
-            .observation
-            .plan
-            .settings
-            .changes
-            .iter()
-            .filter(|change| !change.to.is_null())
-            .filter_map(|change| Some((change.path.strip_prefix("postgresql.parameters.")?, &change.to)))
-            .collect();
+        let wanted: Vec<(&str, &serde_json::Value)> = self.observation.plan.settings.parameters().collect();
         if wanted.is_empty() {
             return Ok(Vec::new());
         }

@@ -45,6 +45,12 @@ impl SettingsChange {
         change
     }
 
+    /// The parameters of PostgreSQL among them that get a value: name and value. Those that go have none.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let set = self.changes.iter().filter(|change| !change.to.is_null());
+        set.filter_map(|change| Some((change.path.strip_prefix("postgresql.parameters.")?, &change.to)))
+    }
+
     fn set(&mut self, path: &mut Vec<String>, wanted: &Value, live: &Value, last: Option<&Value>) {
         let Value::Object(map) = wanted else { return };
         for (key, value) in map {
