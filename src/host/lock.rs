@@ -144,6 +144,47 @@ mod tests {
     }
 
     #[test]
+    fn what_a_run_staged_goes_with_its_lock() {
+        for shell in shells() {
+            let machine = Machine::new(shell);
+            machine.write("/etc/x/live.conf", "live");
+            std::fs::create_dir_all(machine.path("/var/lib/quorate")).unwrap();
+            let bytes = b"new".to_vec();
+            let own = |command: &str| {
+                let out = std::process::Command::new("id").arg(command).output().unwrap().stdout;
+                String::from_utf8(out).unwrap().trim().to_owned()
+            };
+            let candidate = super::super::Candidate {
+                path: "/etc/x/live.conf".to_owned(),
+                owner: own("-un"),
+                group: own("-gn"),
+                mode: 0o600,
+                sha256: crate::cluster::sha256(&bytes),
+                bytes,
+                check: None,
+                check_user: None,
+                keep_name: false,
+            };
+            let staged = machine.path("/etc/x/.quorate-new-live.conf");
+            let (mut child, _) = machine.hold(&take(&holder("aki"), Duration::ZERO));
+            let output = machine.run(&super::super::stage(&[candidate.clone()]));
+            assert!(output.success() && staged.exists(), "{shell}: {}", output.errors());
+            drop(child.stdin.take());
+            child.wait().unwrap();
+            assert!(!staged.exists() && machine.path("/etc/x/live.conf").exists(), "{shell}: it ended");
+
+            let (mut child, _) = machine.hold(&take(&holder("aki"), Duration::ZERO));
+            assert!(machine.run(&super::super::stage(&[candidate])).success() && staged.exists());
+            machine.run(&break_lock());
+            child.wait().unwrap();
+            let (mut child, _) = machine.hold(&take(&holder("bo"), Duration::ZERO));
+            assert!(!staged.exists(), "{shell}: it was killed, and the next one cleans up");
+            drop(child.stdin.take());
+            child.wait().unwrap();
+        }
+    }
+
+    #[test]
     fn unlock_kills_the_holder_and_prints_it() {
         for shell in shells() {
             let machine = Machine::new(shell);

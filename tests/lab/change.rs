@@ -73,6 +73,13 @@ fn long_interrupted_and_disturbed() {
     let mut stage = Stage::fresh("c4", |_| ());
     timed("12 kills", || kills::run(&mut stage, 12));
     timed("50 races", || races::run(&mut stage, 50));
+    stage.down();
+}
+
+/// A run that dies behind a change, and no other comes: the hosts put it back.
+#[test]
+fn long_nobody_comes_back() {
+    let mut stage = Stage::fresh("c5", |_| ());
     timed("nobody comes back", || kills::nobody_comes_back(&mut stage));
     stage.down();
 }
