@@ -6,7 +6,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 help:
 	@echo 'make build      the release binary: target/release/quorate'
 	@echo 'make test       everything, the lab included (root on Debian): setup, lint, unit, the lab suite'
-	@echo 'make test-full  that, more of it, other Debian releases, five nodes, and the lab itself'
+	@echo 'make test-full  that, more of it, bundles, destroy, other Debian releases, RHEL 8, five nodes, and the lab itself'
 	@echo 'make demo       from nothing to a verified cluster of three hosts on this machine (root on Debian)'
 	@echo 'make lint       format, clippy, documentation, shell scripts, dependencies'
 	@echo 'make unit       the tests that need neither root nor hosts'
@@ -32,14 +32,15 @@ root:
 	@[ "$$(id -u)" = 0 ] || { echo 'the lab boots systemd containers: run this as root' >&2; exit 1; }
 
 lab-suite: root
-	@scripts/stage.sh lab scripts/lab.sh install:: host:: faults:: change:: --skip long_
+	@scripts/stage.sh lab scripts/lab.sh install:: host:: faults:: change:: rhel:: --skip long_
 
 test: root setup lint unit lab-suite
 
 test-full: test
 	@scripts/stage.sh variants scripts/lab.sh variants::
-	@scripts/stage.sh long scripts/lab.sh change::long_
-	@scripts/stage.sh smoke cargo test --locked --test lab_smoke -- --ignored --nocapture
+	@scripts/stage.sh long scripts/lab.sh change::long_ rhel::long_
+	@scripts/stage.sh parts scripts/lab.sh destroy:: bundle::
+	@scripts/stage.sh smoke cargo test --locked --test lab_smoke -- --ignored --test-threads=1 --nocapture
 
 demo:
 	@scripts/demo.sh

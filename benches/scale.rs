@@ -63,6 +63,7 @@ async fn look(cluster: &Cluster) -> Result<()> {
         store: &store,
         operator: &operator,
         ignored: &ignored,
+        bundle: None,
     };
     let (events, _reader) = Events::channel();
     let (fleet, failures) = Fleet::connect(cluster).await?;

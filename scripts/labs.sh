@@ -8,7 +8,7 @@ done
 [ -x "$quorate" ] || exit 0
 names=$(cat tests/lab/*.rs | tr -d ' \n' | grep -o '::fresh("[a-z0-9-]*"' | cut -d'"' -f2 | sort -u)
 result=0
-for name in $names smoke-a smoke-b bench "$@"; do
+for name in $names smoke-a smoke-b smoke-el9 smoke-el8 lrhel9 lrhel8 bundle bundle9 bench "$@"; do
     [ ! -e "/var/lib/quorate-lab/$name" ] || "$quorate" lab down --name "$name" || result=1
 done
 exit "$result"

@@ -38,6 +38,9 @@ need ssh openssh-client
 if [ "$for_what" = test ]; then
     need shellcheck shellcheck
     need ps procps
+    # Servers with a certificate of their own, and a client as a host has it.
+    need openssl openssl
+    need curl curl
 fi
 [ -n "$packages" ] || exit 0
 command -v apt-get >/dev/null || die "these Debian packages, or what they are called here, are missing:$packages"

@@ -33,7 +33,7 @@ fn changed() -> Bench {
 fn upgraded() -> Bench {
     let mut bench = changed();
     let cluster = &mut bench.cluster;
-    cluster.etcd.install = InstallMethod::Release;
+    cluster.etcd.install = Some(InstallMethod::Release);
     cluster.etcd.version = Some(Version::new(3, 5, 33));
     cluster.patroni.version = Some(Version::new(4, 1, 4));
     cluster.haproxy.max_connections = Some(40_000);

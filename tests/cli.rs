@@ -68,9 +68,15 @@ fn help_is_an_answer() {
     assert!(err.is_empty());
     insta::assert_snapshot!("help", out);
     // What changes a running cluster is read in a hurry: the whole text is recorded.
-    for verb in ["diff", "plan", "apply", "history", "rollback", "unlock"] {
+    for verb in ["diff", "plan", "apply", "history", "rollback", "destroy", "unlock"] {
         let (help, _) = exits(&run(folder.path(), &[verb, "-h"]), 0);
         insta::assert_snapshot!(format!("help-{verb}"), help);
+    }
+    let (help, _) = exits(&run(folder.path(), &["lab", "up", "-h"]), 0);
+    insta::assert_snapshot!("help-lab-up", help);
+    for verb in ["create", "verify"] {
+        let (help, _) = exits(&run(folder.path(), &["bundle", verb, "-h"]), 0);
+        insta::assert_snapshot!(format!("help-bundle-{verb}"), help);
     }
     let verbs = [
         "init",
@@ -81,8 +87,10 @@ fn help_is_an_answer() {
         "plan",
         "apply",
         "verify",
+        "bundle",
         "history",
         "rollback",
+        "destroy",
         "unlock",
         "explain",
         "completions",
@@ -129,6 +137,9 @@ fn wrong_use_ends_with_2_and_says_so_on_standard_error() {
         &["rollback", "0"],
         &["rollback", "latest"],
         &["rollback", "1", "2"],
+        &["destroy"],
+        &["destroy", "--confirm", "pg"],
+        &["destroy", "--yes"],
         &["unlock"],
         &["unlock", "db01"],
     ];
@@ -288,4 +299,36 @@ fn a_reader_that_went_away_is_no_panic() {
         assert!(!err.contains("panicked"), "{args:?}: {err}");
         assert!(output.status.code().is_some_and(|code| code == 0 || code == 2), "{args:?}: {:?} {err}", output.status);
     }
+}
+
+/// The verb that deletes data is never taken at a default: nobody is contacted before the name stands there.
+#[test]
+fn destroy_wants_the_clusters_name() {
+    let folder = folder();
+    let (out, err) = exits(&run(folder.path(), &["destroy"]), 2);
+    assert!(out.is_empty() && err.contains("quorate destroy --confirm ha"), "{err}");
+    let (_, err) = exits(&run(folder.path(), &["destroy", "--keep-data", "--json"]), 2);
+    assert!(err.contains("quorate destroy --keep-data --confirm ha"), "{err}");
+    for name in ["", "HA", "ha ", "pg"] {
+        let (_, err) = exits(&run(folder.path(), &["destroy", "--confirm", name]), 2);
+        assert!(err.contains("is not the name of this inventory's cluster, \"ha\""), "{name:?}: {err}");
+    }
+}
+
+#[test]
+fn a_bundle_that_is_none_contacts_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::write(place("html"), "<html>".repeat(400)).unwrap();
+    for (file, entry) in [("html", "is no bundle"), ("missing", "No such file")] {
+        let (_, err) = exits(&run(folder.path(), &["bundle", "verify", file]), 7);
+        assert!(err.contains(file) && err.contains(entry) && err.contains("hint:"), "{err}");
+    }
+    let (out, _) = exits(&run(folder.path(), &["bundle", "verify", "html", "--json"]), 7);
+    assert!(out.contains("\"exit\":7"), "{out}");
+    let (_, err) = exits(&run(folder.path(), &["bundle", "create", "-o", "html"]), 2);
+    assert!(err.contains("is no bundle"), "{err}");
+    exits(&run(folder.path(), &["bundle", "create", "-o", "no/such/folder"]), 2);
+    exits(&run(folder.path(), &["apply", "--allowed-signers", "x", "--signer", "y"]), 2);
+    exits(&run(folder.path(), &["bundle", "verify", "html", "--signer", "y"]), 2);
 }

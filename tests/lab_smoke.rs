@@ -1,4 +1,4 @@
-//! The lab itself, booted: two labs side by side, a reboot, a power cut, and no trace afterwards.
+//! The lab itself, booted: two labs side by side, a reboot, a power cut, hosts like RHEL, and no trace afterwards.
 //!
 //! It needs root, apt's archive and some minutes, so it runs only when asked for: `cargo test --test lab_smoke -- --ignored`.
 
@@ -99,4 +99,138 @@ fn two_labs_live_side_by_side_survive_reboots_and_leave_nothing() {
         // Once more, with nothing there.
         done(&["down", "--name", name]);
     }
+}
+
+/// A lab that is taken down whatever becomes of the test.
+struct Up(&'static str);
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        lab(&["down", "--name", self.0]);
+    }
+}
+
+/// Runs a script as root on a host that looks like EL; whether it succeeded, and all it printed.
+fn root(name: &str, node: &str, script: &str) -> (bool, String) {
+    let output = lab(&["ssh", "--name", name, node, "--", &format!("sudo bash -c '{{ {script}; }} </dev/null 2>&1'")]);
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Boots two hosts, and installs `PostgreSQL` by its project's own procedure.
+fn looks_like(like: &str, name: &'static str, major: &str, postgresql: &str) {
+    done(&["down", "--name", name]);
+    let _down = Up(name);
+    done(&["up", "--name", name, "--like", like, "--nodes", "2"]);
+    let good = |node: &str, script: &str| {
+        let (well, output) = root(name, node, script);
+        assert!(well, "{like} {node}: {script}: {output}");
+        output
+    };
+    let bad = |node: &str, script: &str| {
+        let (well, output) = root(name, node, script);
+        assert!(!well, "{like} {node}: {script} did not fail: {output}");
+        output
+    };
+    for node in ["db01", "db02"] {
+        assert_eq!(good(node, "systemctl is-system-running").trim(), "running");
+        assert_eq!(good(node, "firewall-cmd --state").trim(), "running");
+        assert_eq!(good(node, "getenforce").trim(), "Disabled");
+        assert!(good(node, "cat /etc/redhat-release").contains(&format!(" {major}.")));
+        bad(node, "command -v apt-get || command -v dpkg || command -v gcc || test -e /etc/debian_version");
+    }
+
+    // The archive's procedure, word for word.
+    let address = "https://download.postgresql.org/pub/repos/yum/reporpms";
+    good("db01", &format!("dnf install -y {address}/EL-{major}-x86_64/pgdg-redhat-repo-latest.noarch.rpm"));
+    if major == "8" {
+        let hidden = bad("db01", &format!("dnf install -y postgresql{postgresql}-server"));
+        assert!(hidden.contains("filtered out by modular filtering"), "{hidden}");
+    }
+    good("db01", "dnf -qy module disable postgresql");
+    // Nothing is taken that another key has signed.
+    let key = "/etc/pki/rpm-gpg/PGDG-RPM-GPG-KEY-RHEL";
+    good(
+        "db01",
+        &format!(
+            "cp {key} /root/key && gpg --batch --passphrase \"\" --quick-gen-key other rsa2048 && gpg --export -a other >{key}"
+        ),
+    );
+    let refused = bad("db01", &format!("dnf install -y postgresql{postgresql}-server"));
+    assert!(refused.contains("GPG"), "{refused}");
+    good(
+        "db01",
+        &format!("cp /root/key {key} && dnf install -y postgresql{postgresql}-server postgresql{postgresql}-contrib"),
+    );
+    good("db01", &format!("/usr/pgsql-{postgresql}/bin/postgresql-{postgresql}-setup initdb"));
+    good("db01", &format!("systemctl enable --now postgresql-{postgresql}"));
+    assert_eq!(good("db01", "id -u postgres").trim(), "26");
+    good("db01", "runuser -u postgres -- psql -c \"create extension pg_stat_statements\"");
+
+    // What builds and runs the daemons has its names.
+    let python = if major == "8" { "python3.11 python3.11-pip" } else { "python3 python3-pip" };
+    good(
+        "db02",
+        &format!(
+            "dnf -y --setopt=install_weak_deps=False install -- gcc make openssl-devel pcre2-devel systemd-devel \
+             libxcrypt-devel pkgconf-pkg-config glibc-devel createrepo_c openssl-libs pcre2 systemd-libs libxcrypt {python}"
+        ),
+    );
+    let python = if major == "8" { "python3.11" } else { "python3" };
+    good(
+        "db02",
+        &format!("cd /tmp && {python} -m venv v && v/bin/pip -q install six && v/bin/python -c \"import six\""),
+    );
+    good("db02", "echo \"int main(void){return 0;}\" >/tmp/a.c && gcc -o /tmp/a /tmp/a.c && /tmp/a");
+
+    // A port is closed until firewalld is told otherwise.
+    good(
+        "db01",
+        &format!(
+            "systemd-run -q /usr/libexec/platform-python -m http.server 5000; systemctl is-active postgresql-{postgresql}"
+        ),
+    );
+    let knock = "timeout 3 bash -c \"</dev/tcp/192.168.13.45/5000\"";
+    eventually("the port listens", || root(name, "db01", knock).0);
+    assert!(bad("db02", knock).contains("No route to host"));
+    good("db01", "firewall-cmd --permanent --add-port=5000/tcp && firewall-cmd --reload");
+    good("db02", knock);
+
+    // SELinux's other answers, for those who ask how quorate takes them.
+    good("db02", "echo Enforcing >/opt/lab/selinux && test $(getenforce) = Enforcing && selinuxenabled");
+    good(
+        "db02",
+        "setsebool -P haproxy_connect_any 1 && getsebool haproxy_connect_any | grep -q on && rm /opt/lab/selinux",
+    );
+    bad("db02", "selinuxenabled");
+
+    // A reboot comes back, with the firewall as it was.
+    let boot = || root(name, "db01", "cat /proc/sys/kernel/random/boot_id /proc/1/stat | cut -d\" \" -f22");
+    let before = boot().1;
+    root(name, "db01", "systemctl reboot");
+    eventually("the reboot", || boot().0 && boot().1 != before);
+    eventually("the system", || root(name, "db01", "systemctl is-system-running").1.trim() == "running");
+    eventually("the server", || root(name, "db01", "runuser -u postgres -- psql -c \"select 1\"").0);
+    assert!(good("db01", "firewall-cmd --list-ports").contains("5000/tcp"));
+
+    // The server of the archives is one of the lab's processes: killed, it comes back.
+    let pid = Command::new("pgrep").args(["-f", &format!("/{name}/server.ready")]).output().unwrap();
+    let pids = String::from_utf8_lossy(&pid.stdout).into_owned();
+    for pid in pids.lines() {
+        Command::new("kill").arg(pid).status().unwrap();
+    }
+    eventually("the server of the archives", || root(name, "db02", "dnf -y makecache --refresh").0);
+    done(&["down", "--name", name]);
+    assert_eq!(traces(name), Vec::<String>::new());
+}
+
+#[test]
+#[ignore = "boots hosts: needs root and a Debian archive"]
+fn hosts_look_like_rhel_9() {
+    looks_like("rhel9", "smoke-el9", "9", "15");
+}
+
+#[test]
+#[ignore = "boots hosts: needs root and a Debian archive"]
+fn hosts_look_like_rhel_8() {
+    looks_like("rhel8", "smoke-el8", "8", "13");
 }

@@ -332,7 +332,8 @@ fn another_version_of_a_program_is_a_restart_with_its_links() {
 
 #[test]
 fn a_package_replaced_under_its_process_is_a_restart() {
-    let mut look = settled().wants(|look| look.cluster.haproxy.install = quorate::cluster::InstallMethod::Package);
+    let mut look =
+        settled().wants(|look| look.cluster.haproxy.install = Some(quorate::cluster::InstallMethod::Package));
     for (name, node) in &look.desired.nodes {
         let mut host = look::observed(node);
         host.data = look.nodes[name].data.clone();
@@ -675,4 +676,80 @@ proptest! {
         let again = look.plan();
         prop_assert!(again.is_empty(), "{:?} left {:?}", ids(&plan), ids(&again));
     }
+}
+
+/// The firewall opens before anything needs it; once a cluster serves, it follows what it belongs to.
+#[test]
+fn the_firewall_is_told_first_on_bare_hosts_and_last_on_a_running_cluster() {
+    let ids_of = |look: &Look| ids(&look.plan()).into_iter().map(str::to_owned).collect::<Vec<_>>();
+    assert!(Look::behind_firewalld().plan().is_empty());
+    let told: Vec<String> = ["db01", "db02", "db03"].map(|node| format!("{node}/firewalld/reload")).to_vec();
+
+    let moved = Look::behind_firewalld().wants(|look| look.cluster.haproxy.primary_port = 6000);
+    let moved = ids_of(&moved);
+    assert_eq!(moved.first().map(String::as_str), Some("cluster/haproxy/reload"));
+    assert!(moved.ends_with(&told), "{moved:?}");
+
+    let mut bare = Look::behind_firewalld();
+    for node in bare.nodes.values_mut() {
+        *node = ObservedNode::default();
+    }
+    bare.standing = Standing::default();
+    bare.details.clear();
+    let bare = ids_of(&bare);
+    let after: Vec<&String> = bare.iter().filter(|id| !id.ends_with("/prepare")).collect();
+    assert_eq!(after[..3], told.iter().collect::<Vec<_>>(), "{bare:?}");
+    assert!(!bare.iter().any(|id| id.contains("firewalld/start")), "it is not ours to start");
+}
+
+/// A policy that was written by a run that died before the reload is not what firewalld lets in.
+#[test]
+fn a_policy_that_firewalld_has_not_read_is_told_it() {
+    let look = Look::behind_firewalld().has("db02", |_, host| {
+        host.entries.get_mut(quorate::component::firewalld::POLICY).unwrap().modified = STARTED + 1.0;
+    });
+    assert_eq!(ids(&look.plan()), ["db02/firewalld/reload"]);
+    let reloaded =
+        look.has("db02", |_, host| host.units.get_mut("firewalld.service").unwrap().reloaded = STARTED + 2.0);
+    assert!(reloaded.plan().is_empty());
+}
+
+/// What `SELinux`'s policy would label otherwise, and what is brought where it judges, is labelled by the action that brings things.
+#[test]
+fn labels_and_booleans_of_selinux_are_part_of_preparing() {
+    let mut look = settled();
+    for node in look.desired.nodes.values_mut() {
+        node.labelled = true;
+    }
+    assert!(look.plan().is_empty(), "nothing is labelled again");
+    let look = look.has("db01", |wanted, host| {
+        host.labels.extend([format!("{}/bin/x", wanted.programs[0].root), "/etc/etcd/etcd.env".to_owned()]);
+        host.booleans.insert("haproxy_connect_any".to_owned());
+    });
+    let plan = look.plan();
+    let action = common::look::only(&plan);
+    assert_eq!((action.id.as_str(), action.impact), ("db01/host/prepare", Impact::None));
+    assert_eq!(action.why, ["SELinux: haproxy_connect_any on", "2 labels of SELinux"]);
+    let root = look.desired.nodes[&name("db01")].programs[0].root.clone();
+    assert_eq!(plan.nodes[&name("db01")].labels, ["/etc/etcd/etcd.env".to_owned(), root]);
+}
+
+/// The archive of packages is named where it is new, and set up where a package is missing.
+#[test]
+fn an_archive_is_set_up_only_for_packages_that_are_missing() {
+    let mut look = settled();
+    let archive =
+        quorate::component::Repository { name: "the archive", mark: "/etc/mark", script: "", args: Vec::new() };
+    for node in look.desired.nodes.values_mut() {
+        node.repositories.push(archive.clone());
+    }
+    assert!(look.plan().is_empty(), "a host that has the packages needs no archive");
+    let look = look.has("db03", |wanted, host| assert!(host.packages.remove(&wanted.packages[0])));
+    assert_eq!(common::look::only(&look.plan()).why, ["the archive", "1 package"]);
+    let mark =
+        quorate::plan::Entry { owner: "root".into(), group: "root".into(), mode: 0o644, folder: false, modified: 1.0 };
+    let look = look.has("db03", |_, host| drop(host.entries.insert("/etc/mark".to_owned(), mark)));
+    let plan = look.plan();
+    assert_eq!(common::look::only(&plan).why, ["1 package"]);
+    assert_eq!(plan.nodes[&name("db03")].repositories, [archive]);
 }

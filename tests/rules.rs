@@ -12,7 +12,7 @@ use common::look::{LEADER, Look, OTHER, ids, name};
 use proptest::prelude::*;
 use quorate::cluster::{HbaRule, Identifier, Namespace, ParameterValue, Secret, SecretName};
 use quorate::component::rules::{self, Cost, RULES};
-use quorate::component::{ComponentName, changed};
+use quorate::component::{ComponentName, changed, firewalld};
 use quorate::plan::{Impact, Plan, Verb};
 
 const ETCD_ENV: &str = "/etc/etcd/etcd.env";
@@ -27,7 +27,10 @@ fn settled() -> Look {
 
 /// Text that stands in a live file in place of another, on every host.
 fn live(path: &str, wanted: &str, there: &str) -> Look {
-    let mut look = settled();
+    differing(settled(), path, wanted, there)
+}
+
+fn differing(mut look: Look, path: &str, wanted: &str, there: &str) -> Look {
     for node in ["db01", "db02", "db03"] {
         let text = look.details.get_mut(&name(node)).unwrap().files.get_mut(path).unwrap();
         assert!(text.contains(wanted), "{path} has no {wanted:?}");
@@ -97,6 +100,10 @@ fn case(id: &str) -> Option<(Look, Promise)> {
     use Impact::{None as Unnoticed, Outage, Reload, RestartReplica, Switchover};
     use Promise::{Does, Nothing, Refuses};
     Some(match id {
+        "firewalld.policy" => (
+            differing(Look::behind_firewalld(), firewalld::POLICY, "<port port=\"5001\"", "<port port=\"22\""),
+            Does(["db01", "db02", "db03"].map(|node| format!("{node}/firewalld/reload")).to_vec(), Reload),
+        ),
         "etcd.initial" => (live(ETCD_ENV, "CLUSTER_STATE=new", "CLUSTER_STATE=existing"), Nothing),
         "etcd.identity" => (wants(|look| look.cluster.etcd.data_dir = "/srv/etcd".into()), Refuses),
         "etcd.urls" => (wants(|look| look.cluster.etcd.peer_port = 12380), Refuses),

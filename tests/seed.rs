@@ -318,10 +318,11 @@ fn f54_nodes_differ_only_in_what_is_theirs() {
 fn every_fault_has_its_line_and_the_tests_it_names() {
     let (text, tests) = (include_str!("../docs/seed.md"), concat!(include_str!("seed.rs"), include_str!("values.rs")));
     let lines: Vec<Vec<&str>> =
-        text.lines().filter(|line| line.starts_with("| ")).map(|line| line.split('|').collect()).collect();
+        text.lines().filter(|line| line.starts_with("| ")).map(|line| line.split('|').collect::<Vec<_>>()).collect();
     let numbers: Vec<u32> = lines.iter().filter_map(|cells| cells[1].trim().parse().ok()).collect();
     assert_eq!(numbers, (1..=57).collect::<Vec<_>>());
-    for cells in lines {
+    // The table of commands behind it has fewer columns, and a test of its own.
+    for cells in lines.into_iter().filter(|cells| cells.len() > 5) {
         for word in cells[5].split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| {
             word.contains('_') || (word.len() == 3 && word.starts_with('f') && word[1..].parse::<u32>().is_ok())
         }) {

@@ -247,10 +247,10 @@ fn names_of_etcds_options_follow_its_version() {
 #[test]
 fn packages_bring_their_own_programs() {
     let mut cluster = common::cluster(3);
-    cluster.etcd.install = InstallMethod::Package;
-    cluster.patroni.install = InstallMethod::Package;
-    cluster.haproxy.install = InstallMethod::Package;
-    cluster.keepalived.install = InstallMethod::Package;
+    cluster.etcd.install = Some(InstallMethod::Package);
+    cluster.patroni.install = Some(InstallMethod::Package);
+    cluster.haproxy.install = Some(InstallMethod::Package);
+    cluster.keepalived.install = Some(InstallMethod::Package);
     let desired = render(&cluster, &common::secrets(&cluster)).unwrap();
     let node = desired.nodes.values().next().unwrap();
     assert!(node.programs.is_empty());

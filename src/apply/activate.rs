@@ -26,7 +26,7 @@ impl Run<'_> {
         let mut rest = actions.as_slice();
         while let Some(first) = rest.first() {
             self.events.stop_here()?;
-            let together = rest.iter().take_while(|action| at_once(first, action)).count();
+            let together = rest.iter().take_while(|action| at_once(first, action, self.serves())).count();
             let (wave, later) = rest.split_at(together);
             rest = later;
             let results = all(wave.iter().map(|action| self.action(action))).await;
@@ -193,6 +193,11 @@ impl Run<'_> {
         .await
     }
 
+    /// Whether the cluster had a leader when the run began.
+    pub(super) fn serves(&self) -> bool {
+        self.observation.standing.leader.is_some()
+    }
+
     /// Whether etcd served when the run began, so that every file was judged before anything went live.
     pub(super) fn staged_early(&self) -> bool {
         let healthy: &BTreeSet<NodeName> = &self.observation.standing.etcd_healthy;
@@ -202,10 +207,11 @@ impl Run<'_> {
 
 /// What may be done at the same time as the one before it: starts of one component, and files that no process reads. keepalived
 /// is started in the order of the inventory, so that the first node takes the VIP and nobody has to give it back.
-fn at_once(first: &Action, action: &Action) -> bool {
+fn at_once(first: &Action, action: &Action, serves: bool) -> bool {
     let same = (first.component, first.verb) == (action.component, action.verb);
     let together = match first.verb {
         Verb::Start => first.component != ComponentName::Keepalived,
+        Verb::Reload => first.component == ComponentName::Firewalld && !serves,
         Verb::Write => first.node.is_some() && action.node.is_some(),
         _ => false,
     };

@@ -6,19 +6,49 @@ use std::time::Duration;
 
 use super::install::{ACCOUNTS, PACKAGES_LIMIT};
 use super::{ApplyError, Run, all, failure, step};
-use crate::artifact::{ArtifactError, Recipe, fetch};
-use crate::cluster::{NodeName, sha256};
+use crate::artifact::{ArtifactError, Downloader, Recipe, judge};
+use crate::cluster::{NodeName, SecretName, Via, sha256};
 use crate::component::Program;
 use crate::host::{Command, Host};
-use crate::platform;
+use crate::platform::{self, Platform};
 
 /// A compile on two slow cores takes minutes, not an hour.
 const BUILD_LIMIT: Duration = Duration::from_secs(3600);
 
-/// A recipe with its inputs, downloaded and verified.
+/// What [`BUILD`] ends with when a download failed.
+pub(super) const NOT_FETCHED: i32 = 97;
+
+pub(super) const BUILD: &str = concat!(include_str!("archive.sh"), include_str!("build.sh"));
+pub(super) const FETCH: &str = include_str!("fetch.sh");
+
+/// What a host that downloads needs one of.
+const DOWNLOADERS: &str = "for one in curl wget python3; do command -v $one && exit 0; done; exit 0";
+
+/// A recipe with its inputs.
 struct Work {
     recipe: Recipe,
-    inputs: Vec<Vec<u8>>,
+    inputs: Vec<Ingredient>,
+}
+
+/// One input of a recipe.
+enum Ingredient {
+    /// A text of ours.
+    Own(Vec<u8>),
+    /// Downloaded and verified on this machine.
+    File(Vec<u8>),
+    /// The sum, the name and the addresses: the host that builds downloads it.
+    Order(String),
+}
+
+impl Ingredient {
+    /// Its word for `build.sh`, and its bytes.
+    fn word(&self) -> (&'static str, &[u8]) {
+        match self {
+            Self::Own(bytes) => ("own", bytes),
+            Self::File(bytes) => ("file", bytes),
+            Self::Order(text) => ("order", text.as_bytes()),
+        }
+    }
 }
 
 /// Built archives by the host that needs them and the root they are unpacked to.
@@ -35,6 +65,9 @@ pub(super) struct Archive {
 impl Run<'_> {
     /// Everything that any host lacks, ready to ship. Downloads come first: a wrong one ends the run before any host is touched.
     pub(super) async fn programs(&self) -> Result<Programs, ApplyError> {
+        if let Some(bundle) = self.setting.bundle {
+            return self.bundled(bundle);
+        }
         // By key: the recipe, the host that builds it, and the hosts that need it.
         let mut wanted: BTreeMap<String, (Recipe, NodeName, Vec<NodeName>)> = BTreeMap::new();
         for (name, plan) in &self.observation.plan.nodes {
@@ -51,7 +84,10 @@ impl Run<'_> {
         let mut archives = BTreeMap::new();
         let mut missing: BTreeMap<NodeName, Vec<Work>> = BTreeMap::new();
         for (key, (recipe, builder, _)) in &wanted {
-            if let Some(bytes) = self.setting.store.read(&self.setting.store.built(key))? {
+            let path = self.setting.store.built(key);
+            if let Some(bytes) = self.setting.store.read(&path)? {
+                // Whoever can write to the cache must not be able to write to every host.
+                judge(&bytes, &recipe.system).map_err(|problem| ArtifactError::Archive { path, problem })?;
                 drop(archives.insert(key.clone(), archive(&recipe.program, bytes)));
             } else {
                 let work = Work { recipe: recipe.clone(), inputs: self.inputs(recipe, builder).await? };
@@ -65,10 +101,17 @@ impl Run<'_> {
             // All at once: while one configures on one core or waits for the package index, another compiles.
             let builds = recipes.into_iter().map(|Work { recipe, inputs }| async move {
                 let bytes = self.build(host, &recipe, inputs).await?;
+                judge(&bytes, &recipe.system).map_err(|problem| ApplyError::Archive {
+                    program: format!("{} {}", recipe.program.component, recipe.program.version),
+                    host: host.name.to_string(),
+                    problem,
+                })?;
                 self.setting.store.write(&self.setting.store.built(&recipe.key), &bytes)?;
                 Ok::<_, ApplyError>((recipe.key.clone(), archive(&recipe.program, bytes)))
             });
-            for built in all(builds).await {
+            let built = all(builds).await;
+            self.forget_certificates(host).await?;
+            for built in built {
                 let (key, archive) = built?;
                 archives.insert(key, archive);
             }
@@ -83,28 +126,33 @@ impl Run<'_> {
         Ok(programs)
     }
 
-    /// A recipe's inputs, downloaded and verified on this machine.
-    async fn inputs(&self, recipe: &Recipe, builder: &NodeName) -> Result<Vec<Vec<u8>>, ApplyError> {
+    /// A recipe's inputs: downloaded and verified on this machine, or orders for the host that builds.
+    async fn inputs(&self, recipe: &Recipe, builder: &NodeName) -> Result<Vec<Ingredient>, ApplyError> {
         let archive = self.observation.surveys.get(builder).and_then(|(survey, _)| survey.archive.clone());
-        let mut inputs: Vec<Vec<u8>> = recipe.own_inputs.iter().map(|text| text.as_bytes().to_vec()).collect();
+        let mut inputs: Vec<Ingredient> =
+            recipe.own_inputs.iter().map(|text| Ingredient::Own(text.as_bytes().to_vec())).collect();
+        let artifacts = &self.setting.cluster.artifacts;
+        let login = self.setting.secrets.get(&SecretName::ProxyLogin).cloned();
+        let downloader = Downloader::new(artifacts.clone(), login, self.setting.store.clone());
         for input in &recipe.inputs {
-            let (input, artifacts, store) =
-                (input.clone(), self.setting.cluster.artifacts.clone(), self.setting.store.clone());
-            let archive = archive.clone();
+            if artifacts.via == Via::Host && downloader.in_folder(input)?.is_none() {
+                inputs.push(Ingredient::Order(downloader.order(input, archive.as_deref())));
+                continue;
+            }
+            let (input, downloader, archive) = (input.clone(), downloader.clone(), archive.clone());
             let name = format!("fetching {}", input.file);
             let bytes = self
                 .events
                 .step("", &name, async move {
                     let fetched =
-                        tokio::task::spawn_blocking(move || fetch(&input, &artifacts, archive.as_deref(), &store))
-                            .await;
+                        tokio::task::spawn_blocking(move || downloader.bytes(&input, archive.as_deref())).await;
                     fetched.map_err(|error| ArtifactError::Store {
                         path: PathBuf::new(),
                         source: std::io::Error::other(error),
                     })?
                 })
                 .await?;
-            inputs.push(bytes);
+            inputs.push(Ingredient::File(bytes));
         }
         Ok(inputs)
     }
@@ -119,19 +167,39 @@ impl Run<'_> {
                 daemon.into_iter().flat_map(|daemon| platform.build_packages(daemon)).map(|&name| name.to_owned()),
             );
         }
+        let orders = recipes.iter().flat_map(|work| &work.inputs).any(|input| matches!(input, Ingredient::Order(_)));
+        if orders {
+            let look = Command::new("searching for a downloader", DOWNLOADERS);
+            let found = step(self.events, host, look).await.map_err(as_build("a downloader"))?;
+            if found.text().trim().is_empty() {
+                packages.push("curl".to_owned());
+            }
+        }
+        self.bring_certificates(host).await.map_err(as_build("certificates"))?;
         packages.sort();
         packages.dedup();
-        let command = Command::new("installing what the builds need", platform.install_script())
-            .args(packages)
-            .timeout(PACKAGES_LIMIT);
-        step(self.events, host, command).await.map_err(as_build("build packages"))?;
+        if !packages.is_empty() {
+            self.install_for_builds(host, platform, packages).await?;
+        }
         // Once, before the builds that run at the same time.
         let account = Command::new("making the account that builds", ACCOUNTS).args(["quorate-build", "/nonexistent"]);
         step(self.events, host, account).await.map(drop).map_err(as_build("build account"))
     }
 
+    async fn install_for_builds(
+        &self,
+        host: &Host,
+        platform: &dyn Platform,
+        packages: Vec<String>,
+    ) -> Result<(), ApplyError> {
+        let command = Command::new("installing what the builds need", platform.install_script())
+            .args(packages)
+            .timeout(PACKAGES_LIMIT);
+        step(self.events, host, self.reaching(command)).await.map(drop).map_err(as_build("build packages"))
+    }
+
     /// Builds one program on a host, as an unprivileged user, in a folder that is removed afterwards.
-    async fn build(&self, host: &Host, recipe: &Recipe, inputs: Vec<Vec<u8>>) -> Result<Vec<u8>, ApplyError> {
+    async fn build(&self, host: &Host, recipe: &Recipe, inputs: Vec<Ingredient>) -> Result<Vec<u8>, ApplyError> {
         let program = &recipe.program;
         let title = format!("building {} {}", program.component, program.version);
         let platform = self.observation.facts.get(&host.name).and_then(|facts| platform::of(&facts.os).ok());
@@ -139,20 +207,24 @@ impl Run<'_> {
         let (unpack, packages) = platform
             .zip(daemon)
             .map_or(("", &[][..]), |(platform, daemon)| (platform.unpack_script(), platform.unpacked_packages(daemon)));
-        let mut command = Command::new(title.clone(), include_str!("build.sh")).timeout(BUILD_LIMIT).args([
+        let mut command = Command::new(title.clone(), BUILD).timeout(BUILD_LIMIT).args([
             program.component.to_string(),
             program.version.to_string(),
             program.root.clone(),
+            recipe.system.clone(),
+            platform.map_or("/usr/bin/python3", Platform::python).to_owned(),
             packages.join(" "),
             unpack.len().to_string(),
+            FETCH.len().to_string(),
             recipe.script.len().to_string(),
         ]);
-        let mut stdin = [unpack.as_bytes(), recipe.script.as_bytes()].concat();
-        for bytes in inputs {
-            command = command.arg(bytes.len().to_string());
-            stdin.extend_from_slice(&bytes);
+        let mut stdin = [unpack, FETCH, recipe.script].concat().into_bytes();
+        for input in &inputs {
+            let (word, bytes) = input.word();
+            command = command.arg(format!("{word}:{}", bytes.len()));
+            stdin.extend_from_slice(bytes);
         }
-        let command = command.stdin(stdin).watched();
+        let command = self.reaching(command.stdin(stdin).watched());
         let output = self
             .events
             .step(host.name.as_str(), &title, async {
@@ -160,6 +232,11 @@ impl Run<'_> {
                 if output.success() {
                     Ok(output)
                 } else {
+                    if output.code == NOT_FETCHED {
+                        let file = recipe.inputs.first().map_or_else(String::new, |input| input.file.clone());
+                        let said = output.errors().trim().replace('\n', "; ");
+                        return Err(ArtifactError::Host { host: host.name.to_string(), file, said }.into());
+                    }
                     let program = format!("{} {}", program.component, program.version);
                     // The archive would stand in the way of the compiler's last words.
                     let told = crate::host::Output { stdout: Vec::new(), ..output };
@@ -171,7 +248,7 @@ impl Run<'_> {
     }
 }
 
-fn archive(program: &Program, bytes: Vec<u8>) -> Archive {
+pub(super) fn archive(program: &Program, bytes: Vec<u8>) -> Archive {
     Archive { program: program.clone(), sha256: sha256(&bytes), bytes: std::sync::Arc::new(bytes) }
 }
 

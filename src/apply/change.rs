@@ -46,6 +46,13 @@ impl Run<'_> {
             limit: Duration::from_secs(seconds),
         };
         match component {
+            ComponentName::Firewalld => judge(
+                "all nodes reach each other",
+                Scope::Everything,
+                &["etcd.", "patroni.leader", "patroni.replicas", "haproxy", "vip"],
+                false,
+                30,
+            ),
             ComponentName::Etcd => judge("etcd is whole", Scope::Etcd, &["etcd."], false, 60),
             // Whether it is paused is no question while we pause it.
             ComponentName::Patroni if verb == Verb::PauseRestart => {
@@ -96,7 +103,9 @@ impl Run<'_> {
         if reload {
             step(self.events, host, self.haproxy(host, "new", "waiting for the new HAProxy")).await?;
         }
-        if action.verb == Verb::Write {
+        // Before there is a cluster, nobody can be asked whether its nodes reach each other.
+        let nobody = action.component == ComponentName::Firewalld && !self.serves();
+        if action.verb == Verb::Write || nobody {
             return Ok(());
         }
         if action.component == ComponentName::Patroni {

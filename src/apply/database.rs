@@ -16,7 +16,7 @@ const RESTART_LIMIT: Duration = Duration::from_secs(300);
 
 /// Argument: a file. The generation that was proven last has its former content.
 const FORMER: &str = r#"
-kept=/var/lib/quorate/generations/current/files$1 new=${1%/*}/.quorate-new-${1##*/} mark=/run/quorate/reloaded/patroni.service
+kept=/var/lib/quorate/generations/current/files$1 new=${1%/*}/.quorate-new-${1##*/}~ mark=/run/quorate/reloaded/patroni.service
 cp -p "$kept" "$new" && sync "$new" && touch "$new" && mv -fT "$new" "$1" && sync "${1%/*}" &&
     touch "$mark.new" && systemctl reload patroni && mv -f "$mark.new" "$mark""#;
 

@@ -35,6 +35,9 @@ pub enum ApplyError {
     /// The cluster may not be installed here; nothing was changed.
     #[error("the preflight found {}; nothing was changed", reasons(.0))]
     Refused(Vec<Finding>),
+    /// The host that a bundle was to be made on is of no use for it; nothing was changed.
+    #[error("{0}; nothing was changed")]
+    Unsuited(String),
     /// A download or the cache failed; nothing was changed.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),
@@ -45,6 +48,19 @@ pub enum ApplyError {
         program: String,
         /// Where and how it failed.
         failure: Box<StepFailure>,
+    },
+    /// A program or its archive is not fit for a host; nothing was activated.
+    #[error("{}: {} failed; nothing was activated", .0.host, .0.step)]
+    Unfit(Box<StepFailure>),
+    /// A built archive must not be unpacked; nothing was activated.
+    #[error("{program}, built on {host}, must not be unpacked: {problem}; nothing was activated")]
+    Archive {
+        /// What was built.
+        program: String,
+        /// Where.
+        host: String,
+        /// What is wrong with it; an entry is named.
+        problem: String,
     },
     /// A file was refused by its own daemon; nothing was activated.
     #[error("{}: a file was refused by its own daemon's check; nothing was activated", .0.host)]
@@ -129,10 +145,10 @@ impl ApplyError {
         match self {
             Self::Render(_) => 2,
             Self::Hosts(_) => 4,
-            Self::Refused(_) | Self::NotApproved(_) => 5,
+            Self::Refused(_) | Self::NotApproved(_) | Self::Unsuited(_) => 5,
             Self::Locked(_) | Self::Stale(_) => 6,
             Self::Artifact(_) => 7,
-            Self::Build { .. } | Self::Check(_) => 8,
+            Self::Build { .. } | Self::Unfit(_) | Self::Archive { .. } | Self::Check(_) => 8,
             Self::Step(_) | Self::Lost(_) | Self::Gate { .. } => 9,
             Self::Stopped(code) => *code,
             Self::RolledBack { .. } => 10,
@@ -151,10 +167,20 @@ impl ApplyError {
             }
             Self::Render(_) => vec!["mend the inventory and try `quorate render -o DIR`".to_owned()],
             Self::Refused(_) => vec!["mend what is named above, then run `quorate check` again".to_owned()],
-            Self::Artifact(error) => vec![error.hint().to_owned()],
+            Self::Unsuited(_) => {
+                vec!["`--on DESTINATION` names another host, of the same system as the nodes".to_owned()]
+            }
+            Self::Artifact(error) => vec![error.hint()],
             Self::Build { .. } => {
                 vec!["nothing was activated on any host; mend the cause and run `quorate apply` again".to_owned()]
             }
+            Self::Unfit(_) => vec![
+                "the program runs on the host that built it and not here, or its archive was altered: are all hosts of one release? Mend it and run `quorate apply` again"
+                    .to_owned(),
+            ],
+            Self::Archive { .. } => vec![
+                "the host that built it made something else than the recipe does: look at it before it is trusted again".to_owned(),
+            ],
             Self::Check(_) => vec![
                 "the live files are as before; mend the inventory or template, then run `quorate apply` again"
                     .to_owned(),
@@ -193,7 +219,7 @@ impl ApplyError {
     /// What was run and what it said, or what the daemons' journals say.
     pub fn detail(&self) -> Option<String> {
         match self {
-            Self::Build { failure, .. } | Self::Check(failure) | Self::Step(failure) => {
+            Self::Build { failure, .. } | Self::Unfit(failure) | Self::Check(failure) | Self::Step(failure) => {
                 Some(format!("{}: {}\n{}", failure.step, failure.command, failure.said))
             }
             Self::Gate { journal, .. } => Some(journal.clone()),

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::build::Programs;
 use super::{ApplyError, Run, failure, on_all, step};
-use crate::component::{CheckStage, File};
+use crate::artifact::system;
+use crate::component::{CheckStage, ComponentName, File};
 use crate::host::{CHECK_FAILED, Candidate, Command, Host, discard, stage};
 use crate::plan::{NodePlan, Verb};
 use crate::platform;
@@ -16,33 +17,73 @@ pub(super) const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
 const CLAIM: &str =
     r#"mkdir -p /var/lib/quorate && chmod 0700 /var/lib/quorate && printf '%s\n' "$1" >/var/lib/quorate/cluster"#;
 
-pub(super) const ACCOUNTS: &str = r#"
+/// Names what is made here before it is made, so that `destroy` takes away that and nothing else.
+macro_rules! made {
+    ($script:literal) => {
+        concat!(
+            "made() { mkdir -p /var/lib/quorate && chmod 0700 /var/lib/quorate && printf '%s\\n' \"$1 $2\" >>/var/lib/quorate/made; }\n",
+            $script
+        )
+    };
+}
+
+/// Masks units; those that are masked already were not given.
+const MASK: &str = made!(
+    r#"
+for unit; do made mask "$unit" || exit 1; done
+systemctl mask -- "$@" 2>&1"#
+);
+
+pub(super) const ACCOUNTS: &str = made!(
+    r#"
 while [ $# -ge 2 ]; do
-    getent passwd "$1" >/dev/null || useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1" || exit 1
+    getent passwd "$1" >/dev/null || { made account "$1" && useradd --system --user-group --no-create-home --home-dir "$2" --shell /usr/sbin/nologin "$1"; } || exit 1
     shift 2
-done"#;
+done"#
+);
 
 /// Folders on the way to one that is not there yet are made too: its owner must be able to pass through them.
-const DIRECTORIES: &str = r#"
+const DIRECTORIES: &str = made!(
+    r#"
+missing() { [ -z "$1" ] || [ -e "$1" ] || [ -L "$1" ] || { missing "${1%/*}" && made folder "$1"; }; }
 umask 022
 while [ $# -ge 4 ]; do
-    mkdir -p "$1" && chown "$2:$3" "$1" && chmod "$4" "$1" || exit 1
+    missing "$1" && mkdir -p "$1" && chown "$2:$3" "$1" && chmod "$4" "$1" || exit 1
     shift 4
-done"#;
+done"#
+);
 
-/// Unpacks beside its place and renames, so that a root is whole or absent; the sum is the mark that it is whole.
-const PROGRAM: &str = r#"
-root=$1 sum=$2
+/// Unpacks beside its place and renames, so that a root is whole or absent; the sum is the mark that it is whole. Before that
+/// the archive is judged, and the program run once: one that lacks a library here must not be found out when it serves.
+/// Arguments: root, sum, system, then the program and its arguments, below the root.
+pub(super) const PROGRAM: &str = concat!(
+    include_str!("archive.sh"),
+    r#"
+root=$1 sum=$2 system=$3
+shift 3
 new="$root.new-$$"
 mkdir -p "${root%/*}" && chmod 0755 "${root%/*}" && rm -rf "$new" && mkdir -m 0755 "$new" || exit 1
 trap 'rm -rf "$new"' EXIT
 cat >"$new/.archive" || exit 1
 [ "$(sha256sum <"$new/.archive")" = "$sum  -" ] || { echo "the archive did not arrive whole" >&2; exit 1; }
+judge_archive "$new/.archive" built || exit 93
 umask 022
 tar -xzf "$new/.archive" -C "$new" --no-same-owner && rm "$new/.archive" || exit 1
+built=$(cat "$new/.quorate-build") || exit 93
+[ "$built" = "$system" ] || { echo "it was built for $built, and this host is $system" >&2; exit 93; }
+(cd "$new" && PYTHONDONTWRITEBYTECODE=1 timeout 60 "$@" </dev/null) >"$new/.said" 2>&1 || {
+    echo "$* does not run on this host:" >&2
+    tail -n 10 "$new/.said" >&2
+    exit 93
+}
+rm -f "$new/.said"
 printf '%s\n' "$sum" >"$new/.quorate-sum"
 rm -rf "$root" && mv "$new" "$root"
-"#;
+"#
+);
+
+/// The exit code of [`PROGRAM`] for what is not fit for the host.
+pub(super) const UNFIT: i32 = 93;
 
 /// Links change in one rename, so that a daemon that starts just then finds the one or the other.
 const LINKS: &str = r#"
@@ -102,15 +143,23 @@ impl Run<'_> {
         step(self.events, host, Command::new("claiming the host", CLAIM).arg(self.setting.cluster.name.as_str()))
             .await?;
         if !plan.mask.is_empty() {
-            let script = r#"systemctl mask -- "$@" 2>&1"#;
-            step(self.events, host, Command::new("masking other starters of PostgreSQL", script).args(plan.mask))
-                .await?;
+            step(self.events, host, Command::new("masking other starters of PostgreSQL", MASK).args(plan.mask)).await?;
+        }
+        self.bring_certificates(host).await?;
+        for repository in plan.repositories {
+            let command = Command::new(format!("setting up {}", repository.name), repository.script);
+            let command = self.reaching(command.args(repository.args).timeout(PACKAGES_LIMIT));
+            step(self.events, host, command).await?;
         }
         if !plan.packages.is_empty() {
-            let command =
-                Command::new(format!("installing {} packages", plan.packages.len()), platform.install_script());
+            let title = format!("installing {} packages", plan.packages.len());
+            let command = match self.supplies.get(&host.name) {
+                Some(supply) => supply.install(title, platform),
+                None => self.reaching(Command::new(title, platform.install_script())),
+            };
             step(self.events, host, command.args(plan.packages).timeout(PACKAGES_LIMIT)).await?;
         }
+        self.forget_certificates(host).await?;
         if !plan.accounts.is_empty() {
             let args = plan.accounts.into_iter().flat_map(|account| [account.name, account.home]);
             step(self.events, host, Command::new("making accounts", ACCOUNTS).args(args)).await?;
@@ -119,10 +168,14 @@ impl Run<'_> {
             let Some(archive) = programs.get(&(host.name.clone(), program.root.clone())) else { continue };
             let title = format!("shipping {} {}", program.component, program.version);
             let command = Command::new(title, PROGRAM)
-                .args([program.root.clone(), archive.sha256.clone()])
+                .args([program.root.clone(), archive.sha256.clone(), system(&facts.os, facts.arch)])
+                .args(trial(program.component).iter().copied())
                 .shared_stdin(std::sync::Arc::clone(&archive.bytes))
                 .timeout(Duration::from_secs(600));
-            step(self.events, host, command).await?;
+            step(self.events, host, command).await.map_err(|error| match error {
+                ApplyError::Step(failure) if failure.code == UNFIT => ApplyError::Unfit(failure),
+                other => other,
+            })?;
         }
         if !plan.links.is_empty() {
             let args = plan.links.into_iter().flat_map(|(link, target)| [link, target]);
@@ -134,6 +187,14 @@ impl Run<'_> {
                 .into_iter()
                 .flat_map(|folder| [folder.path, folder.owner, folder.group, format!("{:04o}", folder.mode)]);
             step(self.events, host, Command::new("making folders", DIRECTORIES).args(args)).await?;
+        }
+        // Last: what has just been brought has the label of wherever it was made.
+        let booleans = plan.booleans.into_iter().map(|name| ("boolean".to_owned(), name));
+        let labels = plan.labels.into_iter().map(|path| ("path".to_owned(), path));
+        let args: Vec<String> = booleans.chain(labels).flat_map(|(kind, what)| [kind, what]).collect();
+        if !args.is_empty() {
+            let command = Command::new("telling SELinux", platform.selinux_script()).args(args);
+            step(self.events, host, command.timeout(Duration::from_secs(300))).await?;
         }
         Ok(())
     }
@@ -195,6 +256,19 @@ impl Run<'_> {
     pub(super) async fn unstage(&self, host: &Host) -> Result<(), ApplyError> {
         let paths: Vec<String> = self.lacking(host).files.into_iter().map(|file| file.path).collect();
         host.run(&discard(paths)).await.map(drop).map_err(ApplyError::Lost)
+    }
+}
+
+/// What is run once to see that a program runs here at all, below its root.
+const fn trial(component: ComponentName) -> &'static [&'static str] {
+    match component {
+        ComponentName::Etcd => &["bin/etcd", "--version"],
+        // Its own first line names the place where it is not yet.
+        ComponentName::Patroni | ComponentName::Postgresql => &["bin/python3", "bin/patroni", "--version"],
+        ComponentName::Haproxy => &["sbin/haproxy", "-v"],
+        ComponentName::Keepalived => &["sbin/keepalived", "--version"],
+        // Never a program of ours.
+        ComponentName::Firewalld => &[],
     }
 }
 

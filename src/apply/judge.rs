@@ -7,6 +7,7 @@ use super::{ApplyError, Observation, Setting};
 use crate::cluster::NodeName;
 use crate::component::{self, Inputs};
 use crate::host::{Command, Fleet, Host, HostError, Output};
+use crate::plan;
 use crate::verify::{self, Finding, Probe, Probes, Scope};
 
 /// Asks every host's cluster parts; the first host also writes and reads through the VIP if `sql`.
@@ -26,39 +27,30 @@ pub(super) async fn probe_one(
     Probes::from([(node.clone(), told(setting, answer))])
 }
 
-/// What a host remembers of the probe: the interpreter, and the folder of PostgreSQL's programs.
-pub(super) const PROBING: &str = "/var/lib/quorate/probing";
-
-/// Asks every host with what it remembers of the last time, before anything of it is known; a host that remembers nothing says so.
-pub(super) async fn ask_remembered(setting: &Setting<'_>, fleet: &Fleet, sql: bool) -> Probes {
-    let script = format!(
-        r#"{{ read -r interpreter bin <{PROBING}; }} 2>/dev/null && [ -x "$interpreter" ] || {{ echo "Patroni is not known here" >&2; exit 3; }}
-exec "$interpreter" -I -c "$1" "$bin""#
-    );
-    let answers = asked(fleet, sql, |host, token| {
-        let asked = verify::question(setting.cluster, &host.name, setting.secrets, token).unwrap_or_default();
-        Command::new("asking the cluster", script.clone()).arg(verify::PROBE).stdin(asked.to_string())
-    })
-    .await;
-    answers.into_iter().map(|(name, answer)| (name, told(setting, answer))).collect()
+/// The probe's answer beside that to the first question: see [`super::observe::survey`].
+pub(super) fn told_beside(setting: &Setting<'_>, answer: &[u8], errors: &[u8]) -> Result<Probe, String> {
+    match plan::probed(answer) {
+        Some(text) => parsed(setting, &text),
+        None => Err(reason(setting, &String::from_utf8_lossy(errors))),
+    }
 }
 
-/// Asks every host at once; the first one is given a token to write through the VIP, if `sql`.
-async fn asked(
-    fleet: &Fleet,
-    sql: bool,
-    question: impl Fn(&Host, Option<&str>) -> Command,
-) -> BTreeMap<NodeName, Result<Output, HostError>> {
+/// What the probe is asked on a host; `units` asks systemd too.
+pub(super) fn asked(setting: &Setting<'_>, host: &Host, units: bool, token: Option<&str>) -> Vec<u8> {
+    verify::question(setting.cluster, &host.name, setting.secrets, units, token).unwrap_or_default()
+}
+
+/// Of each host the text that it is to write through the VIP: the first one has one, if `sql`.
+pub(super) fn token(fleet: &Fleet, sql: bool) -> impl Fn(&Host) -> Option<String> {
     let mut random = [0_u8; 8];
     let token = getrandom::fill(&mut random).ok().map(|()| crate::cluster::hex(&random)).filter(|_| sql);
     let first = fleet.hosts().next().map(|host| host.name.clone());
-    fleet.ask_all(|host| question(host, token.as_deref().filter(|_| Some(&host.name) == first.as_ref()))).await
+    move |host| token.clone().filter(|_| Some(&host.name) == first.as_ref())
 }
 
 /// The question to a host; `token` asks it to write and read that text through the VIP too.
 fn question(setting: &Setting<'_>, host: &Host, programs: &Programs, token: Option<&str>) -> Command {
     let (interpreter, bin) = programs.get(&host.name).cloned().unwrap_or_default();
-    let asked = verify::question(setting.cluster, &host.name, setting.secrets, token).unwrap_or_default().to_string();
     // The program is an argument of the script and so part of its text; the question holds a password and goes as input.
     Command::new(
         "asking the cluster",
@@ -66,20 +58,23 @@ fn question(setting: &Setting<'_>, host: &Host, programs: &Programs, token: Opti
         r#"interpreter=$1
 [ -x "$interpreter" ] || { runs=$(readlink -f /usr/local/bin/patroni) && interpreter=${runs%/*}/python3; }
 [ -x "$interpreter" ] || { echo "Patroni is not installed" >&2; exit 3; }
-exec "$interpreter" -I -c "$2" "$3""#,
+exec "$interpreter" -I -S -c "$2" "$3""#,
     )
     .args([interpreter, verify::PROBE.to_owned(), bin])
-    .stdin(asked)
+    .stdin(asked(setting, host, true, token))
 }
 
 fn told(setting: &Setting<'_>, answer: Result<Output, HostError>) -> Result<Probe, String> {
     let output = answer.map_err(|error| error.to_string())?;
-    if output.success() {
-        let told = setting.secrets.redact(&output.text());
-        Probe::parse(told.as_bytes()).map_err(|error| error.to_string())
-    } else {
-        Err(setting.secrets.redact(output.errors().lines().last().unwrap_or("no reason given")))
-    }
+    if output.success() { parsed(setting, &output.text()) } else { Err(reason(setting, &output.errors())) }
+}
+
+fn parsed(setting: &Setting<'_>, text: &str) -> Result<Probe, String> {
+    Probe::parse(setting.secrets.redact(text).as_bytes()).map_err(|error| error.to_string())
+}
+
+fn reason(setting: &Setting<'_>, errors: &str) -> String {
+    setting.secrets.redact(errors.lines().last().unwrap_or("no reason given"))
 }
 
 /// Of each node: the interpreter that runs the probe, and the folder of PostgreSQL's programs.
@@ -87,7 +82,8 @@ pub(super) type Programs = BTreeMap<NodeName, (String, String)>;
 
 /// Asks every host, before there is an observation.
 pub(super) async fn ask(setting: &Setting<'_>, fleet: &Fleet, programs: &Programs, sql: bool) -> Probes {
-    let answers = asked(fleet, sql, |host, token| question(setting, host, programs, token)).await;
+    let token = token(fleet, sql);
+    let answers = fleet.ask_all(|host| question(setting, host, programs, token(host).as_deref())).await;
     let mut probes: Probes = answers.into_iter().map(|(name, answer)| (name, told(setting, answer))).collect();
     for node in &setting.cluster.nodes {
         probes.entry(node.name.clone()).or_insert_with(|| Err("not connected".to_owned()));
@@ -114,7 +110,7 @@ async fn judge_fleet(
     fleet: &Fleet,
     failures: &BTreeMap<NodeName, HostError>,
 ) -> Result<Vec<Finding>, ApplyError> {
-    let mut facts = facts(setting, &survey(setting, fleet).await?.0)?;
+    let mut facts = facts(setting, &survey(setting, fleet, None).await?.0)?;
     let complete = facts.len() == setting.cluster.nodes.len();
     // A host that can't be asked is taken to be like the others; what would depend on its memory is then not judged.
     if let Some(like) = facts.values().next().cloned() {

@@ -9,11 +9,11 @@ use super::{ApplyError, Events, Observation, Operator, Run, step};
 use crate::cluster::{hex, sha256};
 use crate::host::journal::{ActionState, Record};
 use crate::host::{self, Command, Fleet, Holder, Host, HostError, generations, journal};
-use crate::plan::{REMEMBERED, role_mark};
+use crate::plan::{PROBING, REMEMBERED, role_mark};
 use crate::verify::Finding;
 
 /// Now, as RFC 3339 in UTC.
-fn now() -> String {
+pub(super) fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
@@ -178,7 +178,7 @@ impl Run<'_> {
 printf '%s' "$2" >"$1.new" && mv -f "$1.new" "$1" && printf '%s %s\n' "$4" "$5" >"$3.new" && mv -f "$3.new" "$3""#;
         let memory = self.observation.memory.get(&host.name).cloned().unwrap_or_default();
         let (interpreter, bin) = self.observation.probing().remove(&host.name).unwrap_or_default();
-        let args = [REMEMBERED.to_owned(), memory, super::judge::PROBING.to_owned(), interpreter, bin];
+        let args = [REMEMBERED.to_owned(), memory, PROBING.to_owned(), interpreter, bin];
         Command::new("remembering the questions", REMEMBER).args(args)
     }
 }

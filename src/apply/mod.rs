@@ -4,10 +4,13 @@
 //! files. Only then do files go live and services start, each stage behind a gate that asks the cluster itself.
 
 mod activate;
+#[cfg(test)]
+mod archive_tests;
 mod build;
 mod call;
 mod change;
 mod database;
+mod destroy;
 mod error;
 mod event;
 mod gate;
@@ -16,12 +19,21 @@ mod judge;
 mod ledger;
 mod observe;
 mod pause;
+mod reach;
+#[cfg(test)]
+mod script_tests;
 mod settings;
+mod staging;
+mod supply;
 
+pub use destroy::{Destroyed, Farewell, destroy, farewell};
 pub use error::{ApplyError, StepFailure};
 pub use event::{Event, Events, StopSwitch};
 pub use judge::verify_now;
 pub use observe::{Observation, Operator, Setting, observe, preflight};
+pub use staging::{BundleOrder, create_bundle};
+
+use supply::Supplies;
 
 use crate::host::{Command, Fleet, Host, HostError, Output};
 use crate::verify::{self, Finding, Scope};
@@ -50,6 +62,7 @@ pub async fn apply(
 ) -> Result<Outcome, ApplyError> {
     events.send(Event::Phase { name: "observe" });
     let observation = observe(setting, fleet, events, true).await?;
+    supply::fits(setting, &observation)?;
     if let Err(refused) = observation.permitted(setting) {
         // What another run is just restarting looks like a fault, and is none.
         return Err(ledger::at_work(fleet).await.unwrap_or(refused));
@@ -100,9 +113,10 @@ async fn locked_apply(
         }
         &again
     };
-    let run = Run { id: id.to_owned(), setting, fleet, events, observation };
+    let mut run = Run { id: id.to_owned(), setting, fleet, events, observation, supplies: Supplies::new() };
     events.send(Event::Phase { name: "build" });
     let programs = run.programs().await?;
+    run.supplies = run.supplies().await?;
     run.begins().await?;
     let done = run.carry_out(&programs).await;
     run.ends(&done).await?;
@@ -118,6 +132,8 @@ struct Run<'a> {
     fleet: &'a Fleet,
     events: &'a Events,
     observation: &'a Observation,
+    /// What each host is sent of a bundle's packages.
+    supplies: Supplies,
 }
 
 impl Run<'_> {

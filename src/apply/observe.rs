@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::judge::Programs;
+use super::judge::{self, Programs};
 use super::{ApplyError, Events};
-use crate::artifact::{Catalogue, Store};
+use crate::artifact::{Bundle, Catalogue, Store, system};
 use crate::cluster::{Cluster, Facts, NodeName, Secrets};
 use crate::component::{self, Desired, Inputs, Templates};
 use crate::host::{Command, Fleet, Host, HostError, Output};
 use crate::plan::{self, DataFolders, Details, ObservedNode, Plan, Preflight, Situation, Survey};
 use crate::platform;
-use crate::verify::{Finding, Level, Probes, Standing};
+use crate::verify::{self, Finding, Level, Probes, Standing, Told, Unit};
 
 /// What a run works with: all that comes from the operator's side.
 pub struct Setting<'a> {
@@ -29,6 +29,8 @@ pub struct Setting<'a> {
     pub operator: &'a Operator,
     /// Findings of the preflight that do not forbid going on: their ids.
     pub ignored: &'a BTreeSet<String>,
+    /// Where packages and programs come from, if not from the registries: then from there alone.
+    pub bundle: Option<&'a Bundle>,
 }
 
 /// Who runs what: told to whoever finds the lock taken, and kept in the journal.
@@ -112,14 +114,19 @@ pub async fn observe(
 ) -> Result<Observation, ApplyError> {
     let began = Instant::now();
     // The first question; and what was asked last time with it, since it is mostly the same.
-    let looks = async {
-        let (surveys, probes) = tokio::join!(survey(setting, fleet), super::judge::ask_remembered(setting, fleet, sql));
-        surveys.map(|surveys| (surveys, probes))
-    };
-    let ((surveys, answers), probes) = events.step("", "looking at all hosts", looks).await?;
+    let (surveys, answers) = events.step("", "looking at all hosts", survey(setting, fleet, Some(sql))).await?;
+    let probes: Probes = answers
+        .iter()
+        .map(|(name, (answer, errors))| (name.clone(), judge::told_beside(setting, answer, errors)))
+        .collect();
     let facts = facts(setting, &surveys)?;
+    one_system(setting, &surveys, &facts)?;
     let inputs = Inputs { cluster: setting.cluster, facts: &facts, secrets: setting.secrets };
-    let desired = component::desired(&inputs, setting.templates)?;
+    let mut desired = component::desired(&inputs, setting.templates)?;
+    if setting.bundle.is_some() {
+        // It stands for all archives.
+        desired.nodes.values_mut().for_each(|node| node.repositories.clear());
+    }
     let (mut data, mut programs, mut python) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for node in inputs.nodes()? {
         let name = &node.node.name;
@@ -134,12 +141,13 @@ pub async fn observe(
             .is_some_and(|remembered| questions.get(name).is_some_and(|(_, memory)| *memory == remembered))
     });
     let (nodes, probes) = if known && probes.values().all(Result::is_ok) {
-        (nodes(&answers)?, probes)
+        let nodes = nodes(&answers)?;
+        let probes = with_units(probes, &nodes);
+        (nodes, probes)
     } else {
         let programs = probing(&python, &programs);
         let looks = async {
-            let (nodes, probes) =
-                tokio::join!(state(fleet, &questions), super::judge::ask(setting, fleet, &programs, sql));
+            let (nodes, probes) = tokio::join!(state(fleet, &questions), judge::ask(setting, fleet, &programs, sql));
             nodes.map(|nodes| (nodes, probes))
         };
         events.step("", "reading the state of all hosts", looks).await?
@@ -168,6 +176,19 @@ pub async fn observe(
         observation.plan = Plan::make(observation.situation(setting));
     }
     Ok(observation)
+}
+
+/// The probes with what the second question has found out of the services.
+fn with_units(mut probes: Probes, nodes: &BTreeMap<NodeName, ObservedNode>) -> Probes {
+    for (name, probe) in &mut probes {
+        if let (Ok(probe), Some(node)) = (probe, nodes.get(name)) {
+            probe.units = Told::Ok(verify::units(|unit| {
+                let state = node.units.get(unit).cloned().unwrap_or_default();
+                Unit { active: state.active, enabled: state.enabled, restarts: state.restarts }
+            }));
+        }
+    }
+    probes
 }
 
 /// What the probe is run with, by node.
@@ -250,7 +271,9 @@ pub async fn preflight(setting: &Setting<'_>, fleet: &Fleet, events: &Events) ->
 }
 
 /// All answers, or all failures.
-fn whole(answers: BTreeMap<NodeName, Result<Output, HostError>>) -> Result<BTreeMap<NodeName, Output>, ApplyError> {
+pub(super) fn whole(
+    answers: BTreeMap<NodeName, Result<Output, HostError>>,
+) -> Result<BTreeMap<NodeName, Output>, ApplyError> {
     let (mut good, mut bad) = (BTreeMap::new(), Vec::new());
     for (name, answer) in answers {
         match answer {
@@ -265,14 +288,21 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
+/// Asks the first question, and with it what each host remembers of the second. Where `probe` says whether to write through the VIP, the
+/// cluster is asked too, all by one command: to log in and to become root costs a host as much as half of its answers.
 pub(super) async fn survey(
     setting: &Setting<'_>,
     fleet: &Fleet,
+    probe: Option<bool>,
 ) -> Result<(BTreeMap<NodeName, (Survey, f64)>, Answers), ApplyError> {
     let asked = now();
-    let question = |_: &Host| {
+    let token = judge::token(fleet, probe.unwrap_or_default());
+    let question = |host: &Host| {
+        // systemd is asked by the second question already.
+        let stdin = probe.map(|_| judge::asked(setting, host, false, token(host).as_deref()));
         Command::new("surveying the host", plan::survey_script())
-            .args(plan::survey_args(setting.cluster))
+            .args(plan::survey_args(setting.cluster, probe.map(|_| verify::PROBE)))
+            .stdin(stdin.unwrap_or_default())
             .timeout(Duration::from_secs(30))
     };
     let answers = whole(fleet.ask_all(question).await)?;
@@ -303,9 +333,22 @@ pub(super) fn facts(
             Err(_) => unfit = true,
         }
     }
-    if !unfit {
-        return Ok(facts);
-    }
+    if unfit { Err(refused(setting, surveys)) } else { Ok(facts) }
+}
+
+/// Ends the look if the hosts are of two systems. What those have in common, such as a version of PostgreSQL, is not worked
+/// out: the reason given would be another one.
+fn one_system(
+    setting: &Setting<'_>,
+    surveys: &BTreeMap<NodeName, (Survey, f64)>,
+    facts: &BTreeMap<NodeName, Facts>,
+) -> Result<(), ApplyError> {
+    let systems: BTreeSet<String> = facts.values().map(|facts| system(&facts.os, facts.arch)).collect();
+    if systems.len() > 1 { Err(refused(setting, surveys)) } else { Ok(()) }
+}
+
+/// The preflight's verdict by what the hosts are alone.
+fn refused(setting: &Setting<'_>, surveys: &BTreeMap<NodeName, (Survey, f64)>) -> ApplyError {
     let nothing = (BTreeMap::new(), BTreeMap::new());
     let preflight = Preflight {
         cluster: setting.cluster,
@@ -316,7 +359,7 @@ pub(super) fn facts(
         plan: None,
         standing: None,
     };
-    Err(ApplyError::Refused(preflight.judge()))
+    ApplyError::Refused(preflight.judge())
 }
 
 /// Each host's second question: its command, and the form in which the host remembers it.

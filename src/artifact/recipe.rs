@@ -13,8 +13,10 @@ pub struct Recipe {
     pub script: &'static str,
     /// Files to download for it, in the order of its arguments.
     pub inputs: Vec<Input>,
-    /// Files of the project itself that come before them (Patroni's pinned requirements).
-    pub own_inputs: Vec<&'static str>,
+    /// Texts that come before them (Patroni's pinned requirements).
+    pub own_inputs: Vec<String>,
+    /// The system that the result is for, such as `debian-13-amd64`: it stands in the archive.
+    pub system: String,
     /// The key of the result: it changes with anything that could change the result.
     pub key: String,
 }
@@ -35,8 +37,8 @@ impl Recipe {
             (ComponentName::Keepalived, _) => {
                 (include_str!("../../templates/build/keepalived.sh"), "keepalived".to_owned())
             }
-            (ComponentName::Patroni | ComponentName::Postgresql, _) => {
-                return Self::patroni(program, os, arch);
+            (ComponentName::Patroni | ComponentName::Postgresql | ComponentName::Firewalld, _) => {
+                return Self::patroni(program, os, arch, catalogue);
             }
         };
         let mut inputs = vec![catalogue.find(&section, version)?.clone()];
@@ -44,21 +46,10 @@ impl Recipe {
         Ok(Self::keyed(program, os, arch, script, inputs, Vec::new()))
     }
 
-    fn patroni(program: &Program, os: &Os, arch: Arch) -> Result<Self, ArtifactError> {
+    fn patroni(program: &Program, os: &Os, arch: Arch, catalogue: &Catalogue) -> Result<Self, ArtifactError> {
         let script = include_str!("../../templates/build/patroni.sh");
-        let requirements = match program.version.to_string().as_str() {
-            "4.1.4" => include_str!("../../templates/build/patroni-4.1.4.txt"),
-            "4.1.5" => include_str!("../../templates/build/patroni-4.1.5.txt"),
-            other => {
-                return Err(ArtifactError::Unknown {
-                    component: "patroni".to_owned(),
-                    version: other.to_owned(),
-                    method: "source".to_owned(),
-                    known: "4.1.4, 4.1.5".to_owned(),
-                });
-            }
-        };
-        let build = include_str!("../../templates/build/patroni-build.txt");
+        let requirements = catalogue.requirements(program.version)?.to_owned();
+        let build = include_str!("../../templates/build/patroni-build.txt").to_owned();
         Ok(Self::keyed(program, os, arch, script, Vec::new(), vec![requirements, build]))
     }
 
@@ -68,7 +59,7 @@ impl Recipe {
         arch: Arch,
         script: &'static str,
         inputs: Vec<Input>,
-        own_inputs: Vec<&'static str>,
+        own_inputs: Vec<String>,
     ) -> Self {
         let mut all = script.to_owned();
         for input in &inputs {
@@ -78,8 +69,13 @@ impl Recipe {
             all.push_str(own);
         }
         let sum = sha256(all.as_bytes());
-        let key =
-            format!("{os}-{arch}/{}-{}-{}", program.component, program.version, sum.get(..12).unwrap_or_default());
-        Self { program: program.clone(), script, inputs, own_inputs, key }
+        let system = system(os, arch);
+        let key = format!("{system}/{}-{}-{}", program.component, program.version, sum.get(..12).unwrap_or_default());
+        Self { program: program.clone(), script, inputs, own_inputs, system, key }
     }
+}
+
+/// The name of a system that a build is for: builds for one run on no other.
+pub fn system(os: &Os, arch: Arch) -> String {
+    format!("{os}-{arch}")
 }

@@ -21,6 +21,11 @@ impl Store {
         self.root.join("downloads").join(format!("{sha256}-{file}"))
     }
 
+    /// Where a download of that sum is put together.
+    pub(super) fn part(&self, sha256: &str) -> PathBuf {
+        self.root.join("downloads").join(format!("{sha256}.part"))
+    }
+
     /// Where a built program of that key stands.
     pub fn built(&self, key: &str) -> PathBuf {
         self.root.join("built").join(format!("{key}.tar.gz"))

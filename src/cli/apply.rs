@@ -24,12 +24,15 @@ pub(crate) struct Apply {
     plan: Option<PathBuf>,
     #[command(flatten)]
     approval: Approval,
+    #[command(flatten)]
+    source: super::bundle::Source,
 }
 
 const EXAMPLES: &str = "Examples:
   quorate apply                      shows the plan, asks if it restarts anything, does it, verifies
   quorate apply --max-impact reload  in a job: does it only if nothing restarts, else exit code 5
-  quorate apply change.plan          does what `quorate plan -o change.plan` wrote, or nothing";
+  quorate apply change.plan          does what `quorate plan -o change.plan` wrote, or nothing
+  quorate apply --bundle pg.bundle   from that file alone: no registry is asked";
 
 /// What a run may do.
 #[derive(Debug, clap::Args)]
@@ -105,7 +108,8 @@ impl Approval {
 pub(crate) fn run(context: &Context, verb: &Apply) -> Result<ExitCode, Failure> {
     let saved = verb.plan.as_deref().map(super::plan::read).transpose()?;
     let command = verb.plan.as_ref().map_or_else(|| "apply".to_owned(), |file| format!("apply {}", file.display()));
-    let side = Side::read(context, &command, verb.approval.ignored())?;
+    let mut side = Side::read(context, &command, verb.approval.ignored())?;
+    side.bundle = verb.source.open(context)?;
     if let Some(moved) =
         saved.as_ref().and_then(|saved| saved.moved_here(side.cluster.name.as_str(), &side.operator.inventory))
     {
@@ -167,7 +171,7 @@ impl Job<'_> {
     async fn follow<F: Fn(&str)>(
         &self,
         events: Events,
-        mut received: tokio::sync::mpsc::UnboundedReceiver<Event>,
+        received: tokio::sync::mpsc::UnboundedReceiver<Event>,
         progress: &mut Progress<F>,
     ) -> Result<Outcome, Failure> {
         let &Self { context, side, approval, saved } = self;
@@ -185,6 +189,9 @@ impl Job<'_> {
                     tokio::task::yield_now().await;
                 }
                 // The plan comes first, then the question.
+                for note in side.replaced() {
+                    Context::note(&note);
+                }
                 if !context.json {
                     Context::note(report::plan(&observation.plan, context.err).trim_end());
                 }
@@ -194,23 +201,30 @@ impl Job<'_> {
             drop(events);
             outcome
         };
-        let show = async {
-            let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
-            loop {
-                tokio::select! {
-                    event = received.recv() => {
-                        let Some(event) = event else { break };
-                        if context.json && let Ok(mut lines) = context.json_lines("apply") {
-                            let _ = lines.tagged(&event);
-                        }
-                        progress.show(&event);
-                    }
-                    _ = tick.tick() => progress.heartbeat(),
-                }
-            }
-        };
-        let (outcome, ()) = tokio::join!(work, show);
+        let (outcome, ()) = tokio::join!(work, show(context, "apply", received, progress));
         fleet.close().await;
         outcome.map_err(|error| Failure::from(error).redacted(&side.secrets))
+    }
+}
+
+/// Shows a run's events as they come, until it ends.
+pub(crate) async fn show<F: Fn(&str)>(
+    context: &Context,
+    command: &str,
+    mut received: tokio::sync::mpsc::UnboundedReceiver<Event>,
+    progress: &mut Progress<F>,
+) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
+    loop {
+        tokio::select! {
+            event = received.recv() => {
+                let Some(event) = event else { break };
+                if context.json && let Ok(mut lines) = context.json_lines(command) {
+                    let _ = lines.tagged(&event);
+                }
+                progress.show(&event);
+            }
+            _ = tick.tick() => progress.heartbeat(),
+        }
     }
 }

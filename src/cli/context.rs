@@ -6,7 +6,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use quorate::apply::{Operator, StopSwitch};
+use quorate::apply::{ApplyError, Operator, StopSwitch};
 use quorate::artifact::{Catalogue, Store};
 use quorate::cluster::{Cluster, NodeName, Secrets};
 use quorate::component::Templates;
@@ -74,19 +74,29 @@ impl Context {
 
     /// Asks at the terminal; `None` without one.
     pub(crate) async fn confirm(&self, question: &str) -> Option<bool> {
-        if self.json || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        let line = self.typed(&format!("{question} [y/N]")).await?;
+        Some(matches!(line.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// Whether there is a terminal to ask at.
+    pub(crate) fn can_ask(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// What is typed in answer to a question; `None` without a terminal.
+    pub(crate) async fn typed(&self, question: &str) -> Option<String> {
+        if !self.can_ask() {
             return None;
         }
         let mut err = std::io::stderr().lock();
-        let _ = write!(err, "{} [y/N] ", self.err.strong(question)).and_then(|()| err.flush());
+        let _ = write!(err, "{} ", self.err.strong(question)).and_then(|()| err.flush());
         drop(err);
         // Elsewhere, so that the connections are kept alive meanwhile.
         let answer = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
             std::io::stdin().read_line(&mut line).map(|_| line)
         });
-        let line = answer.await.ok()?.ok()?;
-        Some(matches!(line.trim(), "y" | "Y" | "yes"))
+        answer.await.ok()?.ok()
     }
 
     /// Reads the secrets of a cluster.
@@ -108,9 +118,11 @@ impl Context {
         })
     }
 
-    /// The catalogue of pinned downloads.
-    pub(crate) fn catalogue() -> Result<Catalogue, Failure> {
-        Catalogue::embedded().map_err(|error| Failure::bug(format!("the embedded catalogue is broken: {error}")))
+    /// The catalogue of pinned downloads, with the inventory's own.
+    pub(crate) fn catalogue(cluster: &Cluster) -> Result<Catalogue, Failure> {
+        let embedded = Catalogue::embedded()
+            .map_err(|error| Failure::bug(format!("the embedded catalogue is broken: {error}")))?;
+        embedded.with(&cluster.artifacts.pins).map_err(|error| ApplyError::from(error).into())
     }
 
     /// The cache of this machine.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use quorate::lab::{self, Event, LabName, NewSecrets, Suite, UpRequest};
+use quorate::lab::{self, Event, LabName, Like, NewSecrets, Suite, UpRequest};
 
 use super::context::Patient;
 
@@ -24,7 +24,7 @@ pub(crate) enum LabCommand {
     Down {
         #[command(flatten)]
         lab: Name,
-        /// Remove the cached base images too
+        /// Remove the cached base images and package repositories too
         #[arg(long)]
         purge: bool,
     },
@@ -61,6 +61,12 @@ pub(crate) enum LabCommand {
         /// The port
         port: u16,
     },
+    /// Serve a lab's package archives (what `up` starts in the background)
+    #[command(hide = true)]
+    Serve {
+        #[command(flatten)]
+        lab: Name,
+    },
     /// Keep a host running (what `up` starts in the background)
     #[command(hide = true)]
     Supervise {
@@ -87,6 +93,9 @@ pub(crate) struct Up {
     /// The Debian release of the hosts [default: trixie]
     #[arg(long, value_enum)]
     suite: Option<SuiteArgument>,
+    /// What the hosts look like in place of a Debian release: RPM packages, firewalld, that system's names and paths
+    #[arg(long, value_enum, conflicts_with = "suite")]
+    like: Option<LikeArgument>,
     /// How many hosts [default: 3]
     #[arg(long, value_name = "N")]
     nodes: Option<usize>,
@@ -106,6 +115,24 @@ enum SuiteArgument {
     Bullseye,
 }
 
+/// Another system's look, as written on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LikeArgument {
+    /// RHEL 9.4, PostgreSQL 15
+    Rhel9,
+    /// RHEL 8.10, PostgreSQL 13
+    Rhel8,
+}
+
+impl From<LikeArgument> for Like {
+    fn from(like: LikeArgument) -> Self {
+        match like {
+            LikeArgument::Rhel9 => Self::Rhel9,
+            LikeArgument::Rhel8 => Self::Rhel8,
+        }
+    }
+}
+
 impl From<SuiteArgument> for Suite {
     fn from(suite: SuiteArgument) -> Self {
         match suite {
@@ -119,10 +146,10 @@ impl From<SuiteArgument> for Suite {
 /// Runs a lab command. `secrets_file` is the name of the secrets file beside an inventory, `secrets` makes its text.
 pub(crate) fn run(command: LabCommand, secrets_file: &str, secrets: MakeSecrets<'_>) -> Result<ExitCode> {
     match command {
-        LabCommand::Up(Up { lab, suite, nodes, archive }) => {
+        LabCommand::Up(Up { lab, suite, like, nodes, archive }) => {
             let secrets = NewSecrets { file_name: secrets_file, make: secrets };
-            let suite = suite.map(Suite::from);
-            lab::up(&UpRequest { name: lab.name, suite, nodes, archive, secrets }, &progress)?;
+            let (suite, like) = (suite.map(Suite::from), like.map(Like::from));
+            lab::up(&UpRequest { name: lab.name, suite, like, nodes, archive, secrets }, &progress)?;
         }
         LabCommand::Down { lab, purge } => lab::down(&lab.name, purge, &progress)?,
         LabCommand::Ps { lab, json } => {
@@ -134,6 +161,7 @@ pub(crate) fn run(command: LabCommand, secrets_file: &str, secrets: MakeSecrets<
         }
         LabCommand::Path { lab } => writeln!(Patient::new(), "{}", lab.name.folder().display())?,
         LabCommand::Relay { lab, host, port } => lab::relay(&lab.name, host, port)?,
+        LabCommand::Serve { lab } => lab::serve(&lab.name)?,
         LabCommand::Supervise { lab, node } => lab::supervise(&lab.name, &node)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,8 +1,10 @@
 //! The command line: definitions, settings, one file per verb. The only room that reads the environment and prints.
 
 mod apply;
+mod bundle;
 mod check;
 mod context;
+mod destroy;
 mod diff;
 mod explain;
 mod failure;
@@ -100,12 +102,17 @@ enum Command {
     /// Install the cluster, or bring it to what the inventory says
     #[command(visible_aliases = ["install", "deploy"])]
     Apply(apply::Apply),
+    /// Gather all that an installation fetches into one file, for hosts without a way to the registries
+    #[command(subcommand)]
+    Bundle(bundle::Bundle),
     /// Prove quorum, roles, timelines, routes, the VIP's holder and a write through it
     Verify(verify::Verify),
     /// Show which runs changed the cluster: who, when, what, and how it ended
     History(history::History),
     /// Go back to the inventory of an earlier generation, as a new one, through the same plan and gates
     Rollback(rollback::Rollback),
+    /// Take the cluster away from its hosts, data too: needs its name typed
+    Destroy(destroy::Destroy),
     /// Free the lock that a run left behind
     Unlock(unlock::Unlock),
     /// Explain an error code, or the exit codes
@@ -139,9 +146,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Diff(verb) => diff::run(&context, &verb),
         Command::Plan(verb) => plan::run(&context, &verb),
         Command::Apply(verb) => apply::run(&context, &verb),
+        Command::Bundle(verb) => bundle::run(&context, &verb),
         Command::Verify(verb) => verify::run(&context, &verb),
         Command::History(verb) => history::run(&context, &verb),
         Command::Rollback(verb) => rollback::run(&context, &verb),
+        Command::Destroy(verb) => destroy::run(&context, &verb),
         Command::Unlock(verb) => unlock::run(&context, &verb),
         Command::Explain(verb) => explain::run(&verb),
         Command::Completions(verb) => Ok(generate::completions(&verb)),

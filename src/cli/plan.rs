@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     exit_code: bool,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    source: super::bundle::Source,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -37,10 +39,14 @@ pub(crate) fn run(context: &Context, verb: &Plan) -> Result<ExitCode, Failure> {
     if let Some(file) = &verb.output {
         writable(file)?;
     }
-    let side = Side::read(context, "plan", verb.limits.ignored())?;
+    let mut side = Side::read(context, "plan", verb.limits.ignored())?;
+    side.bundle = verb.source.open(context)?;
     let observation = super::observe::run(&side)?;
     observation.permitted(&side.setting()).map_err(|error| Failure::from(error).redacted(&side.secrets))?;
     let plan = &observation.plan;
+    for note in side.replaced() {
+        Context::note(&note);
+    }
     if context.json {
         let mut lines = context.json_lines("plan")?;
         for action in &plan.actions {
@@ -104,7 +110,8 @@ fn writable(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn folder(file: &Path) -> &Path {
+/// The folder that a file stands in.
+pub(super) fn folder(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Rollback {
     generation: Option<u32>,
     #[command(flatten)]
     approval: Approval,
+    #[command(flatten)]
+    source: super::bundle::Source,
 }
 
 const EXAMPLES: &str =
@@ -52,7 +54,8 @@ pub(crate) fn run(context: &Context, verb: &Rollback) -> Result<ExitCode, Failur
     })?;
     let (number, command) = (former.number, format!("rollback {}", former.number));
     let shown = format!("the inventory of generation {number}");
-    let side = Side::of(context, &former.inventory, Path::new(&shown), &command, verb.approval.ignored())?;
+    let mut side = Side::of(context, &former.inventory, Path::new(&shown), &command, verb.approval.ignored())?;
+    side.bundle = verb.source.open(context)?;
     same_nodes(&cluster, &side.cluster, number)?;
     let secrets = side.cluster.secrets_file.display();
     Context::note(&format!("back to generation {number}, as a new one; passwords stay as they are now ({secrets})"));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use quorate::apply::{Operator, Setting};
-use quorate::artifact::{Catalogue, Store};
+use quorate::artifact::{Bundle, Catalogue, Store};
 use quorate::cluster::{Cluster, Secrets};
 use quorate::component::Templates;
 use quorate::inventory;
@@ -17,6 +17,8 @@ pub(crate) struct Side {
     pub(crate) cluster: Cluster,
     pub(crate) secrets: Secrets,
     pub(crate) operator: Operator,
+    /// The bundle that packages and programs come from, if one was named.
+    pub(crate) bundle: Option<Bundle>,
     templates: Templates,
     catalogue: Catalogue,
     store: Store,
@@ -42,12 +44,19 @@ impl Side {
         Ok(Self {
             secrets: Context::secrets(&cluster)?,
             templates: context.templates()?,
-            catalogue: Context::catalogue()?,
+            catalogue: Context::catalogue(&cluster)?,
             store: Context::store()?,
             operator: Context::operator(command, text),
             cluster,
             ignored,
+            bundle: None,
         })
+    }
+
+    /// Own versions that are used instead of the catalogue's: said with every plan.
+    pub(crate) fn replaced(&self) -> Vec<String> {
+        let note = |pin: &String| format!("note: the inventory's own {pin} is used instead of the catalogue's");
+        self.catalogue.replaced().iter().map(note).collect()
     }
 
     /// As a run takes it.
@@ -60,6 +69,7 @@ impl Side {
             store: &self.store,
             operator: &self.operator,
             ignored: &self.ignored,
+            bundle: self.bundle.as_ref(),
         }
     }
 }

@@ -29,6 +29,10 @@ impl fmt::Display for Os {
     /// `debian-13`: the key builds are kept under.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.family {
+            // Ubuntu's second number is a month of two digits.
+            OsFamily::Debian if self.id == "ubuntu" => {
+                write!(formatter, "{}-{}.{:02}", self.id, self.version.major(), self.version.minor())
+            }
             OsFamily::Debian => write!(formatter, "{}-{}", self.id, self.version),
             // Builds are compatible within a major release.
             OsFamily::Rhel => write!(formatter, "{}-{}", self.id, self.version.major()),
@@ -80,4 +84,8 @@ pub struct Facts {
     pub interface: Interface,
     /// That interface's prefix length.
     pub prefix: u8,
+    /// The version of firewalld, if it runs.
+    pub firewalld: Option<Version>,
+    /// Whether `SELinux` judges, or would (enforcing or permissive).
+    pub selinux: bool,
 }

@@ -4,6 +4,7 @@
 //! rules that need two values to judge live in `inventory::rules`. What only a host can tell (its memory, the interface
 //! that carries the VIP) is [`Facts`]; what nobody may read is [`Secret`].
 
+mod artifacts;
 mod digest;
 mod facts;
 mod name;
@@ -11,12 +12,13 @@ mod secret;
 mod settings;
 mod version;
 
+pub use artifacts::{Artifacts, Pin, Pinned, PinnedComponent, PinnedFile, Via};
 pub use digest::{hex, sha256};
 pub use facts::{Arch, Facts, Os, OsFamily};
 pub use name::{ClusterName, Identifier, Interface, InvalidName, Namespace, NodeName};
 pub use secret::{Secret, SecretName, SecretSource, Secrets};
 pub use settings::{
-    Artifacts, Cluster, Database, Durability, Etcd, Haproxy, HbaRule, InstallMethod, Keepalived, Node, PackageSource,
+    Cluster, Database, Durability, Etcd, Firewall, Haproxy, HbaRule, InstallMethod, Keepalived, Node, PackageSource,
     ParameterValue, Patroni, Postgresql, Role, Ssh, Tags, Timings, Vip,
 };
 pub use version::{InvalidVersion, Version};

@@ -1,7 +1,7 @@
 //! Secrets: named in the inventory, kept elsewhere, never shown.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -19,6 +19,28 @@ impl Secret {
     /// The value itself: for a file rendered for its daemon, or for a program's standard input. Never for argv or a log.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+}
+
+impl Secret {
+    /// A login (`user:password`) as it stands in an address: everything but letters and digits of ASCII as `%XX`. As secret as
+    /// the value itself.
+    pub fn for_url(&self) -> String {
+        let encoded = |text: &str| {
+            text.bytes().fold(String::new(), |mut all, byte| {
+                match byte {
+                    b if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.') => all.push(char::from(b)),
+                    b => {
+                        let _ = write!(all, "%{b:02X}");
+                    }
+                }
+                all
+            })
+        };
+        match self.expose().split_once(':') {
+            Some((user, password)) => format!("{}:{}", encoded(user), encoded(password)),
+            None => encoded(self.expose()),
+        }
     }
 }
 
@@ -45,6 +67,8 @@ pub enum SecretName {
     Probe,
     /// The password of a role that the inventory creates.
     Role(String),
+    /// The login of the proxy for downloads: `user:password`.
+    ProxyLogin,
 }
 
 impl SecretName {
@@ -62,6 +86,7 @@ impl SecretName {
             Self::HaproxyStats => "haproxy_stats".to_owned(),
             Self::Probe => "probe".to_owned(),
             Self::Role(name) => format!("role_{name}"),
+            Self::ProxyLogin => "proxy_login".to_owned(),
         }
     }
 }
@@ -102,6 +127,14 @@ impl Secrets {
     /// `text` with every value of these secrets replaced: the last net under everything that is shown or kept.
     pub fn redact(&self, text: &str) -> String {
         let mut redacted = text.to_owned();
+        if let Some(login) = self.0.get(&SecretName::ProxyLogin) {
+            // A program that could not reach its proxy may name it as it was told.
+            let encoded = login.for_url();
+            let passwords = [login.expose(), &encoded].map(|login| login.split_once(':').map_or("", |(_, word)| word));
+            for form in [encoded.as_str(), passwords[0], passwords[1]].into_iter().filter(|form| form.len() >= 6) {
+                redacted = redacted.replace(form, "(secret)");
+            }
+        }
         for secret in self.0.values() {
             // A very short value would blot out ordinary words; such secrets are refused when they are read.
             if secret.expose().len() < 8 {
@@ -130,5 +163,7 @@ mod tests {
         assert_eq!(secrets.redact("password=canary-0123456789;"), "password=(secret);");
         secrets.insert(SecretName::Probe, Secret::new("it's-a-canary".to_owned()));
         assert_eq!(secrets.redact("password: 'it''s-a-canary'"), "password: '(secret)'");
+        secrets.insert(SecretName::ProxyLogin, Secret::new("me:p@ss/word".to_owned()));
+        assert_eq!(secrets.redact("http://me:p%40ss%2Fword@proxy:1 p@ss/word"), "http://(secret)@proxy:1 (secret)");
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use super::{ClusterName, Identifier, Interface, Namespace, NodeName, SecretSource, Version};
+use super::{Artifacts, ClusterName, Identifier, Interface, Namespace, NodeName, SecretSource, Version};
 
 /// One cluster: the inventory, read and checked.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Cluster {
     pub vip: Vip,
     /// What a commit waits for.
     pub durability: Durability,
+    /// What becomes of the hosts' firewalld.
+    pub firewall: Firewall,
     /// How fast failures are noticed.
     pub timings: Timings,
     /// etcd.
@@ -126,6 +128,17 @@ pub enum Durability {
     Quorum,
 }
 
+/// What quorate does about a firewalld that runs on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Firewall {
+    /// It holds one file of ours that lets in what the cluster needs.
+    #[default]
+    Manage,
+    /// Nothing: the operator sees to it.
+    Leave,
+}
+
 /// How fast failures are noticed; all in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timings {
@@ -177,8 +190,8 @@ pub enum InstallMethod {
 /// etcd's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Etcd {
-    /// How it is installed.
-    pub install: InstallMethod,
+    /// How it is installed; by default the operating system's own way.
+    pub install: Option<InstallMethod>,
     /// The version; by default the one proven on that operating system.
     pub version: Option<Version>,
     /// Port for clients.
@@ -198,7 +211,7 @@ pub struct Etcd {
 impl Default for Etcd {
     fn default() -> Self {
         Self {
-            install: InstallMethod::Source,
+            install: None,
             version: None,
             client_port: 2379,
             peer_port: 2380,
@@ -217,6 +230,8 @@ pub struct Postgresql {
     pub version: Option<u16>,
     /// Where the packages come from.
     pub packages: PackageSource,
+    /// A mirror of the PostgreSQL project's archive: the address that stands for the family's part of it.
+    pub repository: Option<String>,
     /// The port; 5432 by default.
     pub port: Option<u16>,
     /// The data folder; by default the family's place for it.
@@ -245,7 +260,7 @@ pub enum PackageSource {
     /// The distribution's own archive.
     #[default]
     Distribution,
-    /// The PostgreSQL project's archive, already configured on the hosts.
+    /// The PostgreSQL project's archive; where no repository of a host offers the packages, quorate sets it up.
     Pgdg,
 }
 
@@ -316,7 +331,7 @@ pub struct Database {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patroni {
     /// How it is installed: `Source` and `Release` both mean the pinned virtual environment, `Package` the family's package.
-    pub install: InstallMethod,
+    pub install: Option<InstallMethod>,
     /// The version; by default the newest that is pinned.
     pub version: Option<Version>,
     /// Port of the REST API.
@@ -334,7 +349,7 @@ pub struct Patroni {
 impl Default for Patroni {
     fn default() -> Self {
         Self {
-            install: InstallMethod::Source,
+            install: None,
             version: None,
             port: 8008,
             namespace: Namespace::new("service").unwrap_or_else(|_| unreachable!("the literal is a valid name")),
@@ -348,8 +363,8 @@ impl Default for Patroni {
 /// HAProxy's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Haproxy {
-    /// How it is installed.
-    pub install: InstallMethod,
+    /// How it is installed; by default the operating system's own way.
+    pub install: Option<InstallMethod>,
     /// The version; by default the one proven on that operating system.
     pub version: Option<Version>,
     /// Port that leads to the leader.
@@ -377,7 +392,7 @@ pub struct Haproxy {
 impl Default for Haproxy {
     fn default() -> Self {
         Self {
-            install: InstallMethod::Source,
+            install: None,
             version: None,
             primary_port: 5000,
             replica_port: 5001,
@@ -396,21 +411,10 @@ impl Default for Haproxy {
 /// keepalived's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keepalived {
-    /// How it is installed.
-    pub install: InstallMethod,
+    /// How it is installed; by default the operating system's own way.
+    pub install: Option<InstallMethod>,
     /// The version; by default the one proven on that operating system.
     pub version: Option<Version>,
     /// The VRRP router id, 1 to 255, unique on its network; by default the last byte of the VIP.
     pub router_id: u8,
-}
-
-/// Where downloads come from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Artifacts {
-    /// Base addresses of a Debian archive (`…/debian`) that serve upstream's own source tarballs.
-    pub debian_archive: Option<String>,
-    /// A base address that is asked before upstream's: `<mirror>/<file name>`.
-    pub mirror: Option<String>,
-    /// A folder of downloads on the operator's machine, asked before the network.
-    pub folder: Option<PathBuf>,
 }

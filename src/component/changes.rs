@@ -53,6 +53,7 @@ fn what(rule: &Rule) -> String {
 /// The name as its own project writes it.
 fn title(component: ComponentName) -> &'static str {
     match component {
+        ComponentName::Firewalld => "firewalld",
         ComponentName::Etcd => "etcd",
         ComponentName::Postgresql => "PostgreSQL",
         ComponentName::Patroni => "Patroni",

@@ -5,10 +5,12 @@ use std::fmt;
 
 use crate::cluster::{InstallMethod, NodeName, Secrets, Version, sha256};
 
-/// One of the five systems.
+/// One of the five systems, or the firewall that lets them reach each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ComponentName {
+    /// The host's own firewall, where it runs.
+    Firewalld,
     /// The store that holds the leader's lease.
     Etcd,
     /// The database; started by Patroni alone.
@@ -23,11 +25,13 @@ pub enum ComponentName {
 
 impl ComponentName {
     /// All, in the order in which a cluster is built.
-    pub const ALL: [Self; 5] = [Self::Etcd, Self::Postgresql, Self::Patroni, Self::Haproxy, Self::Keepalived];
+    pub const ALL: [Self; 6] =
+        [Self::Firewalld, Self::Etcd, Self::Postgresql, Self::Patroni, Self::Haproxy, Self::Keepalived];
 
     /// The name in lower case, as used for folders and units.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Firewalld => "firewalld",
             Self::Etcd => "etcd",
             Self::Postgresql => "postgresql",
             Self::Patroni => "patroni",
@@ -71,6 +75,14 @@ pub struct DesiredNode {
     pub services: Vec<Service>,
     /// Units that must never start by themselves: another starter of PostgreSQL can split the brain.
     pub masked: Vec<String>,
+    /// Services of the host's own that read a file of ours: told of a change, never started or stopped.
+    pub told: Vec<Service>,
+    /// Archives that packages come from, set up before the first package is installed.
+    pub repositories: Vec<Repository>,
+    /// Whether `SELinux` judges here: what is brought gets the label of its place.
+    pub labelled: bool,
+    /// Booleans of `SELinux` that must be on.
+    pub booleans: Vec<String>,
 }
 
 /// A system account without a login.
@@ -205,4 +217,17 @@ pub struct Service {
     pub component: ComponentName,
     /// The unit, `.service` included.
     pub unit: String,
+}
+
+/// An archive of packages, and how it is set up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// What it is called.
+    pub name: &'static str,
+    /// The file that shows that it was set up already.
+    pub mark: &'static str,
+    /// The script; it changes nothing where the host offers the packages anyway.
+    pub script: &'static str,
+    /// Its arguments: the address of the archive, then the package that must be offered.
+    pub args: Vec<String>,
 }

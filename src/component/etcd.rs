@@ -75,7 +75,7 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
     // A data folder right at /var/lib/etcd is listed once.
     directories.dedup();
     Ok(DesiredNode {
-        packages: parts::packages(node, Daemon::Etcd, etcd.install),
+        packages: parts::packages(node, Daemon::Etcd, node.methods.etcd),
         accounts: vec![Account { name: "etcd".to_owned(), home: "/var/lib/etcd".to_owned() }],
         directories,
         files: vec![
@@ -92,8 +92,8 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
             },
             parts::unit(node, ComponentName::Etcd, templates.render("etcd/etcd.service", &unit)?),
         ],
-        programs: parts::program(ComponentName::Etcd, etcd.install, version, "bin", &links),
+        programs: parts::program(ComponentName::Etcd, node.methods.etcd, version, "bin", &links),
         services: vec![Service { component: ComponentName::Etcd, unit: "etcd.service".to_owned() }],
-        masked: Vec::new(),
+        ..DesiredNode::default()
     })
 }

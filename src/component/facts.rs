@@ -13,7 +13,7 @@ pub struct AssumedFacts {
     pub assumptions: Vec<String>,
 }
 
-/// The facts of a plain Debian 13 host with 4 GiB of memory. What the inventory says is not assumed.
+/// The facts of a plain Debian 13 host with 4 GiB of memory, without firewalld and `SELinux`. What the inventory says is not assumed.
 pub fn assumed_facts(cluster: &Cluster) -> AssumedFacts {
     let mut assumptions = vec![
         "operating system: Debian 13 on x86-64 (paths, versions, packages)".to_owned(),
@@ -39,6 +39,8 @@ pub fn assumed_facts(cluster: &Cluster) -> AssumedFacts {
         cpus: 2,
         interface: eth0,
         prefix: cluster.vip.prefix.unwrap_or(24),
+        firewalld: None,
+        selinux: false,
     };
     AssumedFacts { facts: cluster.nodes.iter().map(|node| (node.name.clone(), facts.clone())).collect(), assumptions }
 }

@@ -21,14 +21,16 @@ pub(super) enum Format {
     Haproxy,
     /// keepalived.conf.
     Keepalived,
+    /// A policy of firewalld.
+    Xml,
     /// A shell script.
     Script,
 }
 
 impl Format {
     /// All of them.
-    pub(super) const ALL: [Self; 6] =
-        [Self::Environment, Self::Unit, Self::Yaml, Self::Haproxy, Self::Keepalived, Self::Script];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Environment, Self::Unit, Self::Yaml, Self::Haproxy, Self::Keepalived, Self::Xml, Self::Script];
 
     /// The format of a template, by the end of its name.
     pub(super) fn of(template: &str) -> Self {
@@ -38,6 +40,7 @@ impl Format {
             Some("yml") => Self::Yaml,
             Some("cfg") => Self::Haproxy,
             Some("conf") => Self::Keepalived,
+            Some("xml") => Self::Xml,
             _ => Self::Script,
         }
     }
@@ -45,7 +48,7 @@ impl Format {
     /// The writer of values.
     pub(super) fn writer(self) -> EscapeFn {
         match self {
-            Self::Environment | Self::Keepalived | Self::Script => write_word,
+            Self::Environment | Self::Keepalived | Self::Xml | Self::Script => write_word,
             Self::Unit => write_unit_word,
             Self::Yaml => write_yaml,
             Self::Haproxy => write_haproxy_word,
@@ -192,7 +195,9 @@ mod tests {
         assert_eq!(written(Format::Yaml, "it's: #1").as_deref(), Some("'it''s: #1'"));
         assert_eq!(written(Format::Yaml, "on").as_deref(), Some("'on'"));
         for bad in ["a b", "a\nb", "a#b", "a\"b", "a'b", "a\\b", "$(id)", "a\u{3000}", "", "a{b", "a!b", "a;b", "\0"] {
-            for format in [Format::Environment, Format::Unit, Format::Haproxy, Format::Keepalived, Format::Script] {
+            for format in
+                [Format::Environment, Format::Unit, Format::Haproxy, Format::Keepalived, Format::Xml, Format::Script]
+            {
                 assert_eq!(written(format, bad), None, "{format:?} wrote {bad:?}");
             }
         }

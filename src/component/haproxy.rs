@@ -9,7 +9,7 @@ use super::inputs::{NodeInputs, RenderError};
 use super::parts::{self, directory};
 use super::postgresql;
 use super::templates::Templates;
-use crate::cluster::{NodeName, SecretName, Version};
+use crate::cluster::{InstallMethod, NodeName, SecretName, Version};
 use crate::platform::Daemon;
 
 /// The path that HAProxy answers by itself on its statistics port: it serves.
@@ -131,7 +131,7 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
         open_files: connections.global.saturating_mul(2).saturating_add(1000).max(65536),
     };
     Ok(DesiredNode {
-        packages: parts::packages(node, Daemon::Haproxy, haproxy.install),
+        packages: parts::packages(node, Daemon::Haproxy, node.methods.haproxy),
         accounts: vec![Account { name: "haproxy".to_owned(), home: "/var/lib/haproxy".to_owned() }],
         directories: vec![
             directory("/etc/haproxy", "root", "root", 0o755),
@@ -152,8 +152,14 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
             },
             parts::unit(node, ComponentName::Haproxy, templates.render("haproxy/haproxy.service", &unit)?),
         ],
-        programs: parts::program(ComponentName::Haproxy, haproxy.install, version, "sbin", &["haproxy"]),
+        programs: parts::program(ComponentName::Haproxy, node.methods.haproxy, version, "sbin", &["haproxy"]),
         services: vec![Service { component: ComponentName::Haproxy, unit: "haproxy.service".to_owned() }],
-        masked: Vec::new(),
+        booleans: if node.methods.haproxy == InstallMethod::Package && node.facts.selinux {
+            // Only the package's own program is confined (haproxy_t): it may bind 5000 and not much else, and connects nowhere.
+            vec!["haproxy_connect_any".to_owned()]
+        } else {
+            Vec::new()
+        },
+        ..DesiredNode::default()
     })
 }

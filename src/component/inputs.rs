@@ -90,6 +90,32 @@ pub struct Versions {
     pub keepalived: Version,
 }
 
+/// How each program gets onto one node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Methods {
+    /// etcd.
+    pub etcd: InstallMethod,
+    /// Patroni.
+    pub patroni: InstallMethod,
+    /// HAProxy.
+    pub haproxy: InstallMethod,
+    /// keepalived.
+    pub keepalived: InstallMethod,
+}
+
+impl Methods {
+    /// The inventory's word, or else the operating system's own way.
+    fn of(cluster: &Cluster, platform: &dyn Platform) -> Self {
+        let choose = |said: Option<InstallMethod>, daemon| said.unwrap_or_else(|| platform.default_method(daemon));
+        Self {
+            etcd: choose(cluster.etcd.install, Daemon::Etcd),
+            patroni: choose(cluster.patroni.install, Daemon::Patroni),
+            haproxy: choose(cluster.haproxy.install, Daemon::Haproxy),
+            keepalived: choose(cluster.keepalived.install, Daemon::Keepalived),
+        }
+    }
+}
+
 /// One node, every default filled in.
 #[derive(Debug, Clone)]
 pub struct NodeInputs<'a> {
@@ -103,6 +129,8 @@ pub struct NodeInputs<'a> {
     pub facts: &'a Facts,
     /// Its operating system.
     pub platform: &'static dyn Platform,
+    /// How each program is installed.
+    pub methods: Methods,
     /// The versions.
     pub versions: Versions,
     /// The interface that carries the VIP.
@@ -140,13 +168,20 @@ impl<'a> Inputs<'a> {
     fn resolve(self, index: usize, node: &'a Node) -> Result<NodeInputs<'a>, RenderError> {
         let facts = self.facts.get(&node.name).ok_or_else(|| RenderError::FactsMissing { node: node.name.clone() })?;
         let platform = platform::of(&facts.os).map_err(|source| RenderError::Os { node: node.name.clone(), source })?;
-        let versions = self.versions(node, facts, platform)?;
+        let methods = Methods::of(self.cluster, platform);
+        let versions = self.versions(node, facts, platform, methods)?;
         let interface = node.interface.as_ref().or(self.cluster.vip.interface.as_ref()).unwrap_or(&facts.interface);
         let prefix = self.cluster.vip.prefix.unwrap_or(facts.prefix);
-        Ok(NodeInputs { inputs: self, node, index, facts, platform, versions, interface, prefix })
+        Ok(NodeInputs { inputs: self, node, index, facts, platform, methods, versions, interface, prefix })
     }
 
-    fn versions(self, node: &Node, facts: &Facts, platform: &dyn Platform) -> Result<Versions, RenderError> {
+    fn versions(
+        self,
+        node: &Node,
+        facts: &Facts,
+        platform: &dyn Platform,
+        methods: Methods,
+    ) -> Result<Versions, RenderError> {
         let cluster = self.cluster;
         let choose = |daemon, method, asked: Option<Version>, what: &str, key| {
             let default = match method {
@@ -162,25 +197,25 @@ impl<'a> Inputs<'a> {
             })
         };
         Ok(Versions {
-            etcd: choose(Daemon::Etcd, cluster.etcd.install, cluster.etcd.version, "etcd", "etcd.install: source")?,
+            etcd: choose(Daemon::Etcd, methods.etcd, cluster.etcd.version, "etcd", "etcd.install: source")?,
             postgresql: self.postgresql_version(node, facts, platform)?,
             patroni: choose(
                 Daemon::Patroni,
-                cluster.patroni.install,
+                methods.patroni,
                 cluster.patroni.version,
                 "Patroni",
                 "patroni.install: source",
             )?,
             haproxy: choose(
                 Daemon::Haproxy,
-                cluster.haproxy.install,
+                methods.haproxy,
                 cluster.haproxy.version,
                 "HAProxy",
                 "haproxy.install: source",
             )?,
             keepalived: choose(
                 Daemon::Keepalived,
-                cluster.keepalived.install,
+                methods.keepalived,
                 cluster.keepalived.version,
                 "keepalived",
                 "keepalived.install: source",
@@ -232,7 +267,7 @@ impl NodeInputs<'_> {
 
     /// The Python that Patroni runs under: it has a PostgreSQL driver, so the probe runs under it too.
     pub fn patroni_python(&self) -> String {
-        match self.inputs.cluster.patroni.install {
+        match self.methods.patroni {
             InstallMethod::Source | InstallMethod::Release => {
                 format!("{}/bin/python3", platform::patroni_root(self.versions.patroni))
             }
@@ -243,14 +278,12 @@ impl NodeInputs<'_> {
     /// The program that judges a daemon's files before they go live: that of the version wanted, though the link may still
     /// lead to the one that runs.
     pub fn judge(&self, daemon: Daemon) -> String {
-        let cluster = self.inputs.cluster;
+        let methods = self.methods;
         let (method, name, version, program) = match daemon {
-            Daemon::Etcd => (cluster.etcd.install, "etcd", self.versions.etcd, "bin/etcd"),
-            Daemon::Patroni => (cluster.patroni.install, "patroni", self.versions.patroni, "bin/patroni"),
-            Daemon::Haproxy => (cluster.haproxy.install, "haproxy", self.versions.haproxy, "sbin/haproxy"),
-            Daemon::Keepalived => {
-                (cluster.keepalived.install, "keepalived", self.versions.keepalived, "sbin/keepalived")
-            }
+            Daemon::Etcd => (methods.etcd, "etcd", self.versions.etcd, "bin/etcd"),
+            Daemon::Patroni => (methods.patroni, "patroni", self.versions.patroni, "bin/patroni"),
+            Daemon::Haproxy => (methods.haproxy, "haproxy", self.versions.haproxy, "sbin/haproxy"),
+            Daemon::Keepalived => (methods.keepalived, "keepalived", self.versions.keepalived, "sbin/keepalived"),
         };
         match method {
             InstallMethod::Source | InstallMethod::Release => format!("/opt/quorate/{name}-{version}/{program}"),
@@ -260,12 +293,12 @@ impl NodeInputs<'_> {
 
     /// Where a daemon's program is found: our own link, or the place of the family's package.
     pub fn program(&self, daemon: Daemon) -> &'static str {
-        let cluster = self.inputs.cluster;
+        let methods = self.methods;
         let (method, own) = match daemon {
-            Daemon::Etcd => (cluster.etcd.install, "/usr/local/bin/etcd"),
-            Daemon::Patroni => (cluster.patroni.install, "/usr/local/bin/patroni"),
-            Daemon::Haproxy => (cluster.haproxy.install, "/usr/local/sbin/haproxy"),
-            Daemon::Keepalived => (cluster.keepalived.install, "/usr/local/sbin/keepalived"),
+            Daemon::Etcd => (methods.etcd, "/usr/local/bin/etcd"),
+            Daemon::Patroni => (methods.patroni, "/usr/local/bin/patroni"),
+            Daemon::Haproxy => (methods.haproxy, "/usr/local/sbin/haproxy"),
+            Daemon::Keepalived => (methods.keepalived, "/usr/local/sbin/keepalived"),
         };
         match method {
             InstallMethod::Source | InstallMethod::Release => own,

@@ -15,6 +15,9 @@ use crate::platform::Daemon;
 /// The account that the check runs as.
 pub const SCRIPT_USER: &str = "keepalived_script";
 
+/// The file in which keepalived tells `ip` the number that it marks its addresses with; it makes the folders above it too.
+pub const PROTOCOLS: &str = "/etc/iproute2/rt_addrprotos.d/keepalived.conf";
+
 #[derive(Serialize)]
 struct Configuration<'a> {
     cluster: &'a str,
@@ -97,11 +100,11 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
         program,
         notify_all: version < Version::new(2, 2, 8),
         // Our own build knows nothing but VRRP, and not this option either.
-        vrrp_only: keepalived.install == InstallMethod::Package,
+        vrrp_only: node.methods.keepalived == InstallMethod::Package,
     };
     let file = |path, text, check, activation| parts::file(ComponentName::Keepalived, path, text, check, activation);
     Ok(DesiredNode {
-        packages: parts::packages(node, Daemon::Keepalived, keepalived.install),
+        packages: parts::packages(node, Daemon::Keepalived, node.methods.keepalived),
         accounts: vec![Account { name: SCRIPT_USER.to_owned(), home: "/nonexistent".to_owned() }],
         directories: vec![
             directory("/etc/keepalived", "root", "root", 0o755),
@@ -127,8 +130,8 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
             ),
             parts::unit(node, ComponentName::Keepalived, templates.render("keepalived/keepalived.service", &unit)?),
         ],
-        programs: parts::program(ComponentName::Keepalived, keepalived.install, version, "sbin", &["keepalived"]),
+        programs: parts::program(ComponentName::Keepalived, node.methods.keepalived, version, "sbin", &["keepalived"]),
         services: vec![Service { component: ComponentName::Keepalived, unit: "keepalived.service".to_owned() }],
-        masked: Vec::new(),
+        ..DesiredNode::default()
     })
 }

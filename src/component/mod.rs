@@ -7,6 +7,7 @@ mod conditions;
 mod desired;
 mod etcd;
 mod facts;
+pub mod firewalld;
 mod format;
 pub mod haproxy;
 mod inputs;
@@ -23,10 +24,10 @@ use std::collections::BTreeMap;
 pub use changes::changes_table;
 pub use desired::{
     Account, Activation, Check, CheckStage, ComponentName, Content, Desired, DesiredNode, Directory, File, Program,
-    Service,
+    Repository, Service,
 };
 pub use facts::{AssumedFacts, assumed_facts};
-pub use inputs::{Inputs, NodeInputs, RenderError, Versions};
+pub use inputs::{Inputs, Methods, NodeInputs, RenderError, Versions};
 pub use keys::changed;
 pub use templates::{TemplateError, Templates};
 
@@ -39,8 +40,9 @@ use crate::platform::Daemon;
 pub fn desired(inputs: &Inputs, templates: &Templates) -> Result<Desired, RenderError> {
     let mut nodes = BTreeMap::new();
     for node in inputs.nodes()? {
-        let mut whole = DesiredNode::default();
+        let mut whole = DesiredNode { labelled: node.facts.selinux, ..DesiredNode::default() };
         for part in [
+            firewalld::desired(&node, templates)?,
             etcd::desired(&node, templates)?,
             postgresql::desired(&node),
             patroni::desired(&node, templates)?,
@@ -54,11 +56,11 @@ pub fn desired(inputs: &Inputs, templates: &Templates) -> Result<Desired, Render
     Ok(Desired { nodes, dcs: patroni::dcs(*inputs)?, roles: postgresql::roles(*inputs)? })
 }
 
-/// The daemon that a program is; `None` for PostgreSQL, which comes from packages alone.
+/// The daemon that a program is; `None` for PostgreSQL, which comes from packages alone, and for the host's own firewalld.
 pub fn daemon(component: ComponentName) -> Option<Daemon> {
     match component {
         ComponentName::Etcd => Some(Daemon::Etcd),
-        ComponentName::Postgresql => None,
+        ComponentName::Postgresql | ComponentName::Firewalld => None,
         ComponentName::Patroni => Some(Daemon::Patroni),
         ComponentName::Haproxy => Some(Daemon::Haproxy),
         ComponentName::Keepalived => Some(Daemon::Keepalived),

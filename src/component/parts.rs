@@ -94,4 +94,8 @@ pub(super) fn merge(whole: &mut DesiredNode, part: DesiredNode) {
     join(&mut whole.programs, part.programs);
     join(&mut whole.services, part.services);
     join(&mut whole.masked, part.masked);
+    join(&mut whole.told, part.told);
+    join(&mut whole.repositories, part.repositories);
+    join(&mut whole.booleans, part.booleans);
+    whole.labelled |= part.labelled;
 }

@@ -8,7 +8,7 @@ use super::parts::{self, directory};
 use super::postgresql::{self, REPLICATION_ROLE, REWIND_ROLE, SUPERUSER};
 use super::templates::Templates;
 use crate::cluster::{Durability, InstallMethod, NodeName, SecretName, Version};
-use crate::platform::{self, Daemon};
+use crate::platform::{self, Daemon, Platform};
 
 /// The user of the REST API's changing verbs.
 pub const RESTAPI_USER: &str = "patroni";
@@ -75,8 +75,7 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
         malloc_arena: node.versions.patroni >= Version::new(4, 1, 1),
     };
     Ok(DesiredNode {
-        packages: parts::packages(node, Daemon::Patroni, cluster.patroni.install),
-        accounts: Vec::new(),
+        packages: parts::packages(node, Daemon::Patroni, node.methods.patroni),
         directories: vec![directory("/etc/patroni", "root", "root", 0o755)],
         files: vec![
             configuration(node, templates, "")?,
@@ -84,7 +83,7 @@ pub(super) fn desired(node: &NodeInputs, templates: &Templates) -> Result<Desire
         ],
         programs: program(node),
         services: vec![Service { component: ComponentName::Patroni, unit: "patroni.service".to_owned() }],
-        masked: Vec::new(),
+        ..DesiredNode::default()
     })
 }
 
@@ -118,7 +117,7 @@ fn configuration(node: &NodeInputs, templates: &Templates, section: &str) -> Res
         postgresql_address: at(cluster.postgresql.port()),
         data_dir: node.postgresql_data_dir(),
         bin_dir: node.platform.postgresql_bin_dir(node.versions.postgresql),
-        pgpass: format!("{}/.pgpass_patroni", node.platform.postgres_home()),
+        pgpass: passfile(node.platform),
         superuser: SUPERUSER,
         superuser_password: inputs.secret(&SecretName::Superuser)?,
         replication: REPLICATION_ROLE,
@@ -146,6 +145,11 @@ fn configuration(node: &NodeInputs, templates: &Templates, section: &str) -> Res
     })
 }
 
+/// The file into which Patroni writes the passwords that its replicas connect with.
+pub fn passfile(platform: &dyn Platform) -> String {
+    format!("{}/.pgpass_patroni", platform.postgres_home())
+}
+
 /// Patroni's own validator. It tries to listen on the ports it finds, which a running node holds already; only from 4.0 on
 /// can it be told not to.
 fn check(node: &NodeInputs) -> Option<Check> {
@@ -161,7 +165,7 @@ fn check(node: &NodeInputs) -> Option<Check> {
 
 /// The pinned virtual environment.
 fn program(node: &NodeInputs) -> Vec<Program> {
-    if node.inputs.cluster.patroni.install == InstallMethod::Package {
+    if node.methods.patroni == InstallMethod::Package {
         return Vec::new();
     }
     let version = node.versions.patroni;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::desired::{Content, DesiredNode};
+use super::desired::{Content, DesiredNode, Repository};
 use super::inputs::{Inputs, NodeInputs, RenderError};
 use super::parts::directory;
 use crate::cluster::{Cluster, HbaRule, Identifier, ParameterValue, SecretName};
@@ -173,8 +173,18 @@ pub(super) fn desired(node: &NodeInputs) -> DesiredNode {
         packages: node.platform.postgresql_packages(major),
         directories,
         masked: node.platform.postgresql_units(major),
+        repositories: repository(node, major),
         ..DesiredNode::default()
     }
+}
+
+/// The PostgreSQL project's archive, where the packages come from there.
+fn repository(node: &NodeInputs, major: u16) -> Vec<Repository> {
+    let wanted = &node.inputs.cluster.postgresql;
+    let Some(archive) = node.platform.postgresql_archive(wanted.packages) else { return Vec::new() };
+    let base = wanted.repository.clone().unwrap_or_else(|| archive.base.to_owned());
+    let server = node.platform.postgresql_packages(major).pop().unwrap_or_default();
+    vec![Repository { name: archive.name, mark: archive.mark, script: archive.script, args: vec![base, server] }]
 }
 
 /// The SQL that makes each role and database as it shall be, by `role NAME` and `database NAME`: its own statements, which

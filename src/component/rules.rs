@@ -95,13 +95,21 @@ pub const ORDERED: &[&str] = &[
 
 /// All rows.
 pub const RULES: &[Rule] = {
-    use ComponentName::{Etcd, Haproxy, Keepalived, Patroni, Postgresql};
+    use ComponentName::{Etcd, Firewalld, Haproxy, Keepalived, Patroni, Postgresql};
     use Cost::{
         Inert, Patch, PatchRestart, PatchRestartOrdered, Refused, Reload, ReloadTogether, Restart, RestartPaused, Sql,
         Write,
     };
     use Place::{File, Parameter, Program, Roles, Settings};
     &[
+        rule(
+            "firewalld.policy",
+            Firewalld,
+            File(super::firewalld::POLICY),
+            &[],
+            Reload,
+            "open connections go on; firewalld forgets rules that it has only as it runs, as at every reload",
+        ),
         rule("etcd.initial", Etcd, ETCD_ENV, &["ETCD_INITIAL_"], Inert, NOTHING),
         rule(
             "etcd.identity",

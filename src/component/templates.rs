@@ -19,6 +19,7 @@ macro_rules! embedded {
 const EMBEDDED: &[(&str, &str)] = embedded![
     "etcd/etcd.env",
     "etcd/etcd.service",
+    "firewalld/quorate.xml",
     "haproxy/haproxy.cfg",
     "haproxy/haproxy.service",
     "keepalived/keepalived.conf",

@@ -10,6 +10,8 @@ each() { work=$1; shift; while [ $# -ge 3 ]; do "$work" "$1" "$2" "$3"; shift 3;
 put() { printf '%s\n' "$2" >"$undo/$1.new" && mv -f "$undo/$1.new" "$undo/$1" || fail "$undo: disk full?" 82; }
 once() { [ -e "$undo/$1" ] || put "$1" "$2"; }
 rank() { case $1 in none) echo 0 ;; reload) echo 1 ;; restart) echo 2 ;; start) echo 3 ;; esac; }
+# firewalld's unit tells it by a signal and does not wait; its own client waits, and says how it went.
+reload() { case $1 in firewalld.service) firewall-cmd -q --reload ;; *) systemctl reload "$1" ;; esac; }
 case $unit$run in *[!A-Za-z0-9:_.@-]*) fail "$unit: not a unit's name" 82 ;; esac
 
 mkdir -p /run/quorate/restart /run/quorate/reloaded && exec 9>>"/run/quorate/undo-$unit.lock" || exit 82
@@ -53,7 +55,7 @@ systemd-run --quiet --collect --unit="$timer" --description="Undo of a change to
 # From here on the change is live, bit by bit. A restart is due from before the first bit until it was made.
 [ "$mode" != restart ] || touch "$due" || exit 1
 live() {
-    new=${2%/*}/.quorate-new-${2##*/}
+    new=${2%/*}/.quorate-new-${2##*/}~
     case $1 in
         date | keep)
             [ -e "$new" ] || fail "$2: nothing is staged for it"
@@ -72,7 +74,7 @@ each live "$@"
 (before) 9>&- || exit
 case $mode in
     # The mark counts only once the reload is made.
-    reload) systemctl reload "$unit" && mv -f "$mark.new" "$mark" ;;
+    reload) reload "$unit" && mv -f "$mark.new" "$mark" ;;
     restart) systemctl restart "$unit" && rm -f "$due" ;;
     start)
         systemctl enable "$unit" 2>&1 || exit 1

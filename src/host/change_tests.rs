@@ -31,8 +31,8 @@ fn machine(shell: &'static str) -> Machine {
 }
 
 fn stage(machine: &Machine, text: &str) {
-    machine.write("/etc/x/.quorate-new-a b.conf", text);
-    machine.write("/etc/x/.quorate-new-new.conf", text);
+    machine.write("/etc/x/.quorate-new-a b.conf~", text);
+    machine.write("/etc/x/.quorate-new-new.conf~", text);
 }
 
 fn change(mode: Mode) -> Activation {
@@ -176,7 +176,7 @@ fn nothing_is_live_without_a_timer_and_nothing_is_half_staged() {
     assert_eq!(run(&machine, &change(Mode::Reload).command()), NOT_ACTIVATED);
     assert_eq!(live(&machine), before());
     machine.write("refuse", "");
-    std::fs::remove_file(machine.path("/etc/x/.quorate-new-new.conf")).unwrap();
+    std::fs::remove_file(machine.path("/etc/x/.quorate-new-new.conf~")).unwrap();
     assert_eq!(run(&machine, &change(Mode::Reload).command()), 1);
     assert_eq!((run(&machine, &undo_now("x.service")), live(&machine)), (0, before()));
     let odd = Activation { unit: "x;reboot.service".to_owned(), ..change(Mode::None) };

@@ -63,6 +63,6 @@ pub fn commit(paths: impl IntoIterator<Item = String>) -> Command {
 
 /// Throws staged files away.
 pub fn discard(paths: impl IntoIterator<Item = String>) -> Command {
-    let script = r#"for path; do rm -f "${path%/*}/.quorate-new-${path##*/}"; done"#;
+    let script = r#"for path; do rm -f "${path%/*}/.quorate-new-${path##*/}~"; done"#;
     Command::new("discarding staged files", script).args(paths)
 }

@@ -78,6 +78,14 @@ impl Host {
         self.fenced.load(Ordering::Relaxed)
     }
 
+    /// Runs a command whose script calls `keep`; what it holds goes when the guard is dropped, or we are gone.
+    ///
+    /// # Errors
+    /// [`HostError`] when there is no whole answer; nothing is held then.
+    pub async fn hold(&self, command: &Command) -> Result<(Output, Option<Box<dyn Held>>), HostError> {
+        self.transport.hold(command).await
+    }
+
     async fn lock(&self, holder: &Holder, wait: Duration) -> Result<Box<dyn Held>, HostError> {
         let (output, held) = self.transport.hold(&take(holder, wait)).await?;
         match (refusal(self, &output), held) {

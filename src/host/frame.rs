@@ -1,5 +1,6 @@
 //! How a command travels: a fixed bootstrap in argv, everything else on standard input, the answer between two marks.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub struct Command {
     pub script: String,
     /// Its arguments; any text.
     pub args: Vec<String>,
+    /// Variables of its environment; they travel as its arguments do, so that nobody sees them in a list of processes.
+    pub environment: Vec<(&'static str, String)>,
     /// Its standard input; shared, since one archive goes to many hosts at once.
     pub stdin: Arc<Vec<u8>>,
     /// How long it may take; the host kills it then.
@@ -39,6 +42,7 @@ impl Command {
             step: step.into(),
             script: script.into(),
             args: Vec::new(),
+            environment: Vec::new(),
             stdin: Arc::default(),
             timeout: Duration::from_secs(30),
             watched: false,
@@ -70,6 +74,13 @@ impl Command {
     #[must_use]
     pub fn args<I: IntoIterator<Item = S>, S: Into<String>>(mut self, args: I) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a variable to its environment, and to that of the programs it runs.
+    #[must_use]
+    pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
         self
     }
 
@@ -159,11 +170,15 @@ impl Framed {
             Some(token) => format!("fence={}\n{FENCE}\n", quote(token)),
             None => String::new(),
         };
+        let mut variables = String::new();
+        for (name, value) in &command.environment {
+            let _ = writeln!(variables, "{name}={}; export {name}", quote(value));
+        }
         let functions = if functions.is_empty() { String::new() } else { format!("nonce={nonce}{functions}\n") };
         let program = format!(
             "LC_ALL=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export LC_ALL PATH; umask 077; cd /\n\
              printf '\\n%s begin\\n' {nonce}\n\
-             set -- {}\n\
+             {variables}set -- {}\n\
              (\n{functions}{fence}{}\n)\n\
              printf '\\n%s %s\\n' {nonce} \"$?\"\n",
             words.join(" "),
@@ -217,7 +232,7 @@ fn find_last(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::io::Write as _;
     use std::process::{Command as Process, Stdio};
 
     use super::*;
@@ -241,12 +256,16 @@ mod tests {
     #[test]
     fn arguments_input_and_exit_code_arrive_byte_for_byte() {
         let hostile = ["", "a b", "it's", "$(id)", "`id`", "\\", "-n", "new\nline", "\u{3000}", "*", "\"", "%s"];
-        let command = Command::new("test", "for word; do printf '[%s]' \"$word\"; done; cat; echo bad >&2; exit 3")
-            .args(hostile)
-            .stdin("input $HOME\n\n");
+        let command = Command::new(
+            "test",
+            "for word; do printf '[%s]' \"$word\"; done; env | grep ^QUORATE_TEST=; cat; echo bad >&2; exit 3",
+        )
+        .args(hostile)
+        .variable("QUORATE_TEST", "it's $(id) \"a\\b\"")
+        .stdin("input $HOME\n\n");
         let output = run(&command, "Welcome to db01\n").unwrap();
         let words = format!("[{}]", hostile.join("]["));
-        assert_eq!(output.text(), format!("{words}input $HOME\n\n"));
+        assert_eq!(output.text(), format!("{words}QUORATE_TEST=it's $(id) \"a\\b\"\ninput $HOME\n\n"));
         assert_eq!((output.code, output.errors().as_str()), (3, "bad\n"));
     }
 

@@ -165,9 +165,9 @@ mod tests {
                 check_user: None,
                 keep_name: false,
             };
-            let staged = machine.path("/etc/x/.quorate-new-live.conf");
+            let staged = machine.path("/etc/x/.quorate-new-live.conf~");
             let (mut child, _) = machine.hold(&take(&holder("aki"), Duration::ZERO));
-            let output = machine.run(&super::super::stage(&[candidate.clone()]));
+            let output = machine.run(&super::super::stage(std::slice::from_ref(&candidate)));
             assert!(output.success() && staged.exists(), "{shell}: {}", output.errors());
             drop(child.stdin.take());
             child.wait().unwrap();

@@ -24,8 +24,9 @@ const LONGEST_CONTROL_FOLDER: usize = 61;
 /// How long the end of a held process is waited for.
 const RELEASE_LIMIT: Duration = Duration::from_secs(10);
 
-/// Becomes root if the login is not, and bounds the time there. Single quotes keep it whole in any login shell.
-const BECOME_ROOT: &str = r#"if [ "$(id -u)" = 0 ]; then exec timeout -k 10 "$1" /bin/sh -c "$0"; fi; exec sudo -n timeout -k 10 "$1" /bin/sh -c "$0""#;
+/// Becomes root if the login is not, and bounds the time there. Single quotes keep it whole in any login shell. Whoever owns the first
+/// process is root; the shell can tell that by itself, without `id`.
+const BECOME_ROOT: &str = r#"if [ -O /proc/1 ]; then exec timeout -k 10 "$1" /bin/sh -c "$0"; fi; exec sudo -n timeout -k 10 "$1" /bin/sh -c "$0""#;
 
 /// Connects to a node. `folder` is a short private folder of this run, for ssh's socket and configuration.
 ///
@@ -66,10 +67,11 @@ pub async fn connect(node: &Node, folder: &Path, limit: Duration) -> Result<Box<
     if let Some(key) = &node.ssh.key {
         builder.keyfile(key);
     }
-    let session = match tokio::time::timeout(limit + Duration::from_secs(1), builder.connect(&node.ssh.host)).await {
+    let session = match tokio::time::timeout(limit + Duration::from_secs(1), builder.connect_mux(&node.ssh.host)).await
+    {
         Ok(Ok(session)) => session,
         // ssh says all its own failures in words; an error of the system means that it could not be started.
-        Ok(Err(openssh::Error::Ssh(error) | openssh::Error::Connect(error))) if error.raw_os_error().is_some() => {
+        Ok(Err(openssh::Error::Connect(error))) if error.raw_os_error().is_some() => {
             return Err(local(error.to_string()));
         }
         Ok(Err(openssh::Error::Connect(error))) => return Err(classify(&host, &node.ssh.host, &error.to_string())),

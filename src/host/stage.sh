@@ -1,5 +1,6 @@
 # Arguments, nine a file: path owner group mode size sha256 keep-name check-user check. Standard input: all bytes in a row.
-staged() { printf '%s/.quorate-new-%s' "${1%/*}" "${1##*/}"; }
+# Ends like nothing that a daemon takes for its own: firewalld, say, reads every *.xml of its folder.
+staged() { printf '%s/.quorate-new-%s~' "${1%/*}" "${1##*/}"; }
 all= lent=
 undo() { eval "rm -f $all"; withdraw; [ -z "${folder:-}" ] || rm -rf "$folder"; }
 withdraw() { [ -z "$lent" ] || eval "rm -f $lent"; lent=; }

@@ -35,7 +35,7 @@ main() {
     case $mode$fresh in
         reloadyes)
             if systemctl is-active --quiet "$unit"; then
-                systemctl reload "$unit" && mv -f "$mark.new" "$mark" || ok=false
+                reload "$unit" && mv -f "$mark.new" "$mark" || ok=false
             elif [ "$ran" = yes ]; then
                 systemctl reset-failed "$unit" 2>/dev/null
                 systemctl restart "$unit" || ok=false
@@ -63,6 +63,9 @@ main() {
     exit
 }
 
+# firewalld's unit tells it by a signal and does not wait; its own client waits, and says how it went.
+reload() { case $1 in firewalld.service) firewall-cmd -q --reload ;; *) systemctl reload "$1" ;; esac; }
+
 get() { cat "$undo/$1" 2>/dev/null || echo "$2"; }
 
 # Whether the process that runs now began after the change went live; if in doubt, yes.
@@ -76,7 +79,7 @@ may_have_read() {
 }
 
 restore() {
-    kept=$undo/files$2 back=${2%/*}/.quorate-undo-${2##*/}
+    kept=$undo/files$2 back=${2%/*}/.quorate-undo-${2##*/}~
     if [ -L "$kept" ]; then
         rm -f "$back" && cp -P "$kept" "$back" && mv -fT "$back" "$2" || return 1
     elif [ -e "$kept" ]; then

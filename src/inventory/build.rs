@@ -8,9 +8,9 @@ use super::access::{get, list, number, switch, text};
 use super::hba;
 use super::schema::{Data, Value};
 use crate::cluster::{
-    Artifacts, Cluster, ClusterName, Database, Durability, Etcd, Haproxy, Identifier, InstallMethod, Interface,
-    Keepalived, Namespace, Node, NodeName, PackageSource, ParameterValue, Patroni, Postgresql, Role, SecretName,
-    SecretSource, Ssh, Tags, Timings, Version, Vip,
+    Arch, Artifacts, Cluster, ClusterName, Database, Durability, Etcd, Firewall, Haproxy, Identifier, InstallMethod,
+    Interface, Keepalived, Namespace, Node, NodeName, PackageSource, ParameterValue, Patroni, Pin, Pinned,
+    PinnedComponent, PinnedFile, Postgresql, Role, SecretName, SecretSource, Ssh, Tags, Timings, Version, Via, Vip,
 };
 
 /// Makes the cluster; `None` if there is no usable name or node (which was reported already).
@@ -36,6 +36,10 @@ pub(super) fn cluster(root: &Value, file: &Path) -> Option<Cluster> {
         keepalived: keepalived(get(root, "keepalived"), vip.address),
         vip,
         durability,
+        firewall: match text(root, "firewall") {
+            Some("leave") => Firewall::Leave,
+            _ => Firewall::default(),
+        },
         timings: timings(get(root, "timings")),
         etcd: etcd(get(root, "etcd")),
         postgresql: postgresql(get(root, "postgresql"), folder),
@@ -146,7 +150,7 @@ fn timings(value: Option<&Value>) -> Timings {
 fn etcd(value: Option<&Value>) -> Etcd {
     let default = Etcd::default();
     Etcd {
-        install: install(value).unwrap_or(default.install),
+        install: install(value),
         version: version(value).or(default.version),
         client_port: number(value, "client_port").unwrap_or(default.client_port),
         peer_port: number(value, "peer_port").unwrap_or(default.peer_port),
@@ -164,6 +168,7 @@ fn postgresql(value: Option<&Value>, folder: &Path) -> Postgresql {
             Some("pgdg") => PackageSource::Pgdg,
             _ => PackageSource::default(),
         },
+        repository: text(value, "repository").map(|base| base.trim_end_matches('/').to_owned()),
         port: number(value, "port"),
         data_dir: text(value, "data_dir").map(PathBuf::from),
         parameters: parameters(value),
@@ -206,7 +211,7 @@ fn source(value: Option<&Value>, folder: &Path) -> Option<SecretSource> {
 fn patroni(value: Option<&Value>) -> Patroni {
     let default = Patroni::default();
     Patroni {
-        install: install(value).unwrap_or(default.install),
+        install: install(value),
         version: version(value).or(default.version),
         port: number(value, "port").unwrap_or(default.port),
         namespace: text(value, "namespace").and_then(|name| Namespace::new(name).ok()).unwrap_or(default.namespace),
@@ -219,7 +224,7 @@ fn patroni(value: Option<&Value>) -> Patroni {
 fn haproxy(value: Option<&Value>) -> Haproxy {
     let default = Haproxy::default();
     Haproxy {
-        install: install(value).unwrap_or(default.install),
+        install: install(value),
         version: version(value).or(default.version),
         primary_port: number(value, "primary_port").unwrap_or(default.primary_port),
         replica_port: number(value, "replica_port").unwrap_or(default.replica_port),
@@ -241,7 +246,7 @@ fn keepalived(value: Option<&Value>, vip: Ipv4Addr) -> Keepalived {
         byte => byte,
     };
     Keepalived {
-        install: install(value).unwrap_or(InstallMethod::Source),
+        install: install(value),
         version: version(value),
         router_id: number(value, "router_id").unwrap_or(by_default),
     }
@@ -249,8 +254,38 @@ fn keepalived(value: Option<&Value>, vip: Ipv4Addr) -> Keepalived {
 
 fn artifacts(value: Option<&Value>, folder: &Path) -> Artifacts {
     Artifacts {
+        via: if text(value, "via") == Some("host") { Via::Host } else { Via::default() },
         debian_archive: text(value, "debian_archive").map(str::to_owned),
         mirror: text(value, "mirror").map(str::to_owned),
         folder: path(value, "folder", folder),
+        proxy: text(value, "proxy").map(|proxy| proxy.trim_end_matches('/').to_owned()),
+        proxy_login: source(get(value, "proxy_login"), folder),
+        ca: path(value, "ca", folder),
+        pins: list(value, "pins").iter().filter_map(|value| pin(Some(value), folder)).collect(),
     }
+}
+
+/// A pin that the rules let through; those that they refuse are none.
+fn pin(value: Option<&Value>, folder: &Path) -> Option<Pin> {
+    let component = text(value, "component")?;
+    let file = || {
+        Some(PinnedFile {
+            file: text(value, "file")?.to_owned(),
+            sha256: text(value, "sha256")?.to_owned(),
+            url: text(value, "url").map(str::to_owned),
+        })
+    };
+    let arch = || match text(value, "arch")? {
+        "arm64" => Some(Arch::Arm64),
+        _ => Some(Arch::Amd64),
+    };
+    Some(Pin {
+        component: PinnedComponent::ALL.into_iter().find(|known| known.as_str() == component)?,
+        version: version(value)?,
+        what: match text(value, "kind")? {
+            "release" => Pinned::Release(arch()?, file()?),
+            "requirements" => Pinned::Requirements(path(value, "file", folder)?),
+            _ => Pinned::Source(file()?),
+        },
+    })
 }

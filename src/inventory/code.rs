@@ -110,6 +110,11 @@ codes! {
 
     SECRET_SOURCE = 701, "A secret with no or several sources", "A secret is read from one place: `file`, `env_file` or `command`.";
     SECRET_COMMAND = 702, "Not a command", "A command is a list of words, run without a shell: `[pass, show, pg/superuser]`.";
+
+    SUM = 801, "Not a sha256 sum", "A sum has 64 hexadecimal digits, as `sha256sum FILE` prints them. It is what a download is judged by, so take it from the publisher, not from the download itself.";
+    PIN = 802, "A pin that can't be used", "`source` is for etcd, HAProxy and keepalived, `release` (with its architecture) for etcd, `requirements` for Patroni. A download has a plain file name and a sum; a file of requirements has its own sums in it.";
+    PIN_UNUSED = 803, "No pin is of the version that is asked for", "The component's `version` and `install` say what is installed; pins of that component are there, but none of that version and kind.";
+    ARTIFACT_FILE = 804, "A file for downloads can't be read", "The CA's certificates and a file of requirements are read on your machine; relative paths start at the inventory's folder.";
 }
 
 #[cfg(test)]

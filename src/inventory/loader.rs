@@ -28,7 +28,13 @@ pub fn load(path: &Path) -> Result<Cluster, Diagnostics> {
 pub fn load_text(text: &str, shown: &Path, path: &Path) -> Result<Cluster, Diagnostics> {
     // Paths in the inventory start at its folder, whatever the current folder is later.
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    super::parse_at(text, shown, &file)
+    super::parse_at(text, shown, &file, look)
+}
+
+/// The text of a file that the inventory names; certificates and requirements are far below a megabyte.
+fn look(path: &Path) -> Result<Option<String>, String> {
+    let bytes = read_at_most(path, LONGEST as u64).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map(Some).map_err(|_| "it is no text".to_owned())
 }
 
 /// Reads an inventory's text from a file.

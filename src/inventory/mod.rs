@@ -42,11 +42,12 @@ use schema::{INVENTORY, Kind, Shaper};
 /// # Errors
 /// [`Diagnostics`] holds everything that is wrong with it, in the order of its lines.
 pub fn parse(text: &str, file: &Path) -> Result<Cluster, Diagnostics> {
-    parse_at(text, file, file)
+    parse_at(text, file, file, |_| Ok(None))
 }
 
-/// Like [`parse`], with the name to show apart from the path to start relative paths at.
-fn parse_at(text: &str, shown: &Path, file: &Path) -> Result<Cluster, Diagnostics> {
+/// Like [`parse`], with the name to show apart from the path to start relative paths at, and a way to look at files that it
+/// names.
+fn parse_at(text: &str, shown: &Path, file: &Path, look: rules::Look) -> Result<Cluster, Diagnostics> {
     let mut problems = Vec::new();
     text::check(text, &mut problems);
     if text.len() > text::LONGEST {
@@ -58,7 +59,7 @@ fn parse_at(text: &str, shown: &Path, file: &Path) -> Result<Cluster, Diagnostic
     let cluster = root.as_ref().and_then(|root| build::cluster(root, file));
     let Shaper { mut problems, refused } = shaper;
     if let (Some(root), Some(cluster)) = (&root, &cluster) {
-        problems.extend(rules::check(root, cluster, &refused));
+        problems.extend(rules::check(root, cluster, &refused, look));
     }
     match cluster {
         Some(cluster) if problems.is_empty() => Ok(cluster),

@@ -5,7 +5,8 @@ pub(super) const SECRET_WORDS: [&str; 8] =
     ["password", "passwd", "passphrase", "auth_pass", "secret", "token", "api_key", "private_key"];
 
 /// Keys of the secrets section; a value right behind one of them would be a secret.
-const SECRET_KEYS: [&str; 6] = ["superuser", "replication", "rewind", "restapi", "haproxy_stats", "probe"];
+const SECRET_KEYS: [&str; 7] =
+    ["superuser", "replication", "rewind", "restapi", "haproxy_stats", "probe", "proxy_login"];
 
 /// Replaces what follows a key that looks like a secret's, to the end of the line and keeping its length: the last net,
 /// for lines that are shown for another reason, or that YAML could not read.

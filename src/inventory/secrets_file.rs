@@ -61,7 +61,9 @@ pub(super) fn sources(cluster: &Cluster) -> Vec<(SecretName, &SecretSource)> {
         (name, source)
     });
     let roles = cluster.postgresql.roles.iter();
-    built_in.chain(roles.map(|role| (SecretName::Role(role.name.to_string()), &role.password))).collect()
+    let roles = roles.map(|role| (SecretName::Role(role.name.to_string()), &role.password));
+    let login = cluster.artifacts.proxy_login.iter().map(|source| (SecretName::ProxyLogin, source));
+    built_in.chain(roles).chain(login).collect()
 }
 
 /// Why a value is not fit to be a secret: it must survive every file that it is written to.

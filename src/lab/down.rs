@@ -4,7 +4,7 @@ use super::error::file;
 use super::lock::Lock;
 use super::process;
 use super::spec::{LabName, all_labs, labs_folder};
-use super::{Error, Event, cgroup, files, image, machine, network};
+use super::{Error, Event, cache, cgroup, files, machine, network};
 
 /// Takes a lab down; with `purge` also the images that no other lab stands on.
 pub fn down(name: &LabName, purge: bool, event: &dyn Fn(&Event)) -> Result<(), Error> {
@@ -30,7 +30,7 @@ pub fn down(name: &LabName, purge: bool, event: &dyn Fn(&Event)) -> Result<(), E
         network::restore_forwarding()?;
     }
     if purge {
-        told(image::purge()?, "image cache");
+        told(cache::purge()?, "image cache");
     }
     if all_labs().is_empty() {
         // Not if somebody is about to make a lab: then a lock stands in it.

@@ -118,6 +118,17 @@ pub enum Error {
         /// Its last lines.
         output: String,
     },
+    /// The lab's package archives are not served.
+    #[error(
+        "the server of the lab's package archives does not answer; run `quorate lab up` again, its log is {}{}",
+        .log.display(), tail(.output)
+    )]
+    NoServer {
+        /// The server's log.
+        log: PathBuf,
+        /// Its last lines.
+        output: String,
+    },
     /// Processes of the lab outlive their kill signal.
     #[error("{count} processes of lab {name:?} don't end ({pids}); run `quorate lab down --name {name}` again")]
     Undead {

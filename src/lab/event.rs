@@ -17,7 +17,7 @@ pub enum Event {
     WaitingForImage,
     /// A base image is being built.
     BuildingImage {
-        /// The Debian release.
+        /// The Debian release, or what it is made to look like.
         suite: String,
         /// Where its packages come from.
         archive: String,
@@ -31,6 +31,18 @@ pub enum Event {
     ImageBuilt {
         /// The Debian release.
         suite: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The package repository is being built.
+    BuildingRepository {
+        /// For hosts that look like this.
+        like: String,
+    },
+    /// The package repository is there.
+    RepositoryBuilt {
+        /// For hosts that look like this.
+        like: String,
         /// How long it took.
         took: Duration,
     },
@@ -75,14 +87,22 @@ impl fmt::Display for Event {
             Self::Installing { packages } => {
                 write!(formatter, "installing what this machine misses: {}", packages.join(" "))
             }
-            Self::WaitingForImage => write!(formatter, "another lab command is building an image; waiting for it"),
+            Self::WaitingForImage => {
+                write!(formatter, "another lab command is building an image or a repository; waiting for it")
+            }
             Self::BuildingImage { suite, archive } => {
-                write!(formatter, "building the {suite} image from {archive} (once; about half a minute)")
+                write!(formatter, "building the {suite} image from {archive} (once; about a minute)")
             }
             Self::SuiteLeftOut { suite } => {
                 write!(formatter, "the archive does not serve {suite}; going on without it")
             }
             Self::ImageBuilt { suite, took } => write!(formatter, "{suite} image built in {:.1} s", took.as_secs_f64()),
+            Self::BuildingRepository { like } => {
+                write!(formatter, "building the {like} package repository (once; about a minute)")
+            }
+            Self::RepositoryBuilt { like, took } => {
+                write!(formatter, "{like} package repository built in {:.1} s", took.as_secs_f64())
+            }
             Self::Booting { node } => write!(formatter, "{node}: booting"),
             Self::HostReady { node, state, took } => {
                 write!(formatter, "{node}: {state}, ssh answers ({:.1} s)", took.as_secs_f64())

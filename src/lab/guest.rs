@@ -1,5 +1,6 @@
 //! A host's root: its own layer over the shared image, and the few files that make it this host.
 
+use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use rustix::mount::{MountFlags, mount};
 
 use super::error::file;
 use super::spec::{Lab, LabNode};
-use super::{Error, files, ssh};
+use super::{Error, files, repository, ssh};
 
 /// User and group of `ops` in the image.
 const OPS: u32 = 1000;
@@ -27,8 +28,11 @@ pub(super) fn ensure(lab: &Lab, node: &LabNode) -> Result<(), Error> {
         for path in [&root, &upper, &work] {
             files::make_folder(path, 0o755)?;
         }
-        let options =
-            format!("lowerdir={},upperdir={},workdir={}", lab.image.display(), upper.display(), work.display());
+        let mut options = format!("lowerdir={},upperdir={},workdir={}", lowers(lab), upper.display(), work.display());
+        if lab.repository.is_some() {
+            // SELinux's tools rename the policy store, a folder of the image.
+            options.push_str(",redirect_dir=on");
+        }
         let options = std::ffi::CString::new(options).unwrap_or_default();
         mount("overlay", &root, "overlay", MountFlags::empty(), options.as_c_str())
             .map_err(|error| file("cannot mount an overlay at", &root)(error.into()))?;
@@ -42,13 +46,23 @@ pub(super) fn ensure(lab: &Lab, node: &LabNode) -> Result<(), Error> {
     files::write(&root.join("etc/resolv.conf"), 0o644, &resolv_conf())
 }
 
+/// What lies under a host's own layer, the uppermost first.
+fn lowers(lab: &Lab) -> String {
+    let layer = lab.repository.as_deref().map(|repository| format!("{}:", repository::layer(repository).display()));
+    format!("{}{}", layer.unwrap_or_default(), lab.image.display())
+}
+
 /// Writes the host's own files.
 fn personalize(lab: &Lab, node: &LabNode, root: &Path) -> Result<(), Error> {
     let etc = root.join("etc");
     let name = &node.name;
     let address = node.address;
     files::write(&etc.join("hostname"), 0o644, &format!("{name}\n"))?;
-    let hosts = format!("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n{address} {name}\n");
+    let mut hosts = format!("127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n{address} {name}\n");
+    if let Some(repository) = &lab.repository {
+        let names = repository::names(repository)?;
+        let _ = writeln!(hosts, "# The package archives, served by the lab.\n{} {names}", lab.gateway);
+    }
     files::write(&etc.join("hosts"), 0o644, &hosts)?;
     let random = Path::new("/proc/sys/kernel/random/uuid");
     let id = fs::read_to_string(random).map_err(file("cannot read", random))?.replace('-', "");

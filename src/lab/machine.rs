@@ -17,14 +17,18 @@ const PROGRAMS: [(&str, &str); 9] = [
     ("chroot", "coreutils"),
 ];
 
+/// What a lab with package archives of its own needs besides.
+const SERVER_PROGRAMS: [(&str, &str); 2] = [("python3", "python3"), ("unshare", "util-linux")];
+
 /// Refuses anyone but root.
 pub(super) fn need_root() -> Result<(), Error> {
     if rustix::process::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot) }
 }
 
 /// Installs what is missing, saying what.
-pub(super) fn need_programs(event: &(dyn Fn(&Event) + Sync)) -> Result<(), Error> {
-    let missing: Vec<_> = PROGRAMS.iter().filter(|(name, _)| !on_path(name)).collect();
+pub(super) fn need_programs(server: bool, event: &(dyn Fn(&Event) + Sync)) -> Result<(), Error> {
+    let more: &[_] = if server { &SERVER_PROGRAMS } else { &[] };
+    let missing: Vec<_> = PROGRAMS.iter().chain(more).filter(|(name, _)| !on_path(name)).collect();
     if missing.is_empty() {
         return Ok(());
     }

@@ -6,8 +6,10 @@
 //! removes all of it; both may be interrupted anywhere and run again. Nothing here prints: progress is [`Event`].
 
 mod archive;
+mod cache;
 mod cgroup;
 mod down;
+mod el;
 mod error;
 mod event;
 mod files;
@@ -21,6 +23,8 @@ mod process;
 mod program;
 mod ps;
 mod relay;
+mod repository;
+mod server;
 mod spec;
 mod ssh;
 mod supervise;
@@ -32,7 +36,8 @@ pub use error::Error;
 pub use event::Event;
 pub use ps::{HostState, HostStatus, ps};
 pub use relay::relay;
-pub use spec::{Lab, LabName, LabNode, Suite};
+pub use server::serve;
+pub use spec::{Lab, LabName, LabNode, Like, Suite};
 pub use ssh::ssh;
 pub use supervise::supervise;
 pub use up::{NewSecrets, UpRequest, up};

@@ -102,6 +102,45 @@ impl Suite {
     }
 }
 
+/// What hosts of a lab can look like in place of the Debian they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Like {
+    /// RHEL 9.4, PostgreSQL 15 from the PostgreSQL project's archive.
+    Rhel9,
+    /// RHEL 8.10, PostgreSQL 13 from the PostgreSQL project's archive.
+    Rhel8,
+}
+
+impl Like {
+    /// All of them, the newest first.
+    pub const ALL: [Self; 2] = [Self::Rhel9, Self::Rhel8];
+
+    /// Its name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rhel9 => "rhel9",
+            Self::Rhel8 => "rhel8",
+        }
+    }
+
+    /// The Debian release behind it: the one whose systemd, dnf, OpenSSL and firewalld are nearest.
+    pub(super) fn suite(self) -> Suite {
+        match self {
+            Self::Rhel9 => Suite::Bookworm,
+            Self::Rhel8 => Suite::Bullseye,
+        }
+    }
+
+    /// Major and minor version.
+    pub(super) fn version(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Rhel9 => ("9", "4"),
+            Self::Rhel8 => ("8", "10"),
+        }
+    }
+}
+
 /// One host of a lab.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabNode {
@@ -118,6 +157,9 @@ pub struct Lab {
     pub name: LabName,
     /// What its hosts run.
     pub suite: Suite,
+    /// What they look like, if not like that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<Like>,
     /// Its hosts.
     pub nodes: Vec<LabNode>,
     /// The address that the cluster on it will share.
@@ -130,6 +172,9 @@ pub struct Lab {
     pub uplink: Ipv4Addr,
     /// The base image under the hosts.
     pub image: PathBuf,
+    /// The package repository that is served to them, if they don't look like Debian.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<PathBuf>,
 }
 
 impl Lab {
@@ -174,6 +219,11 @@ impl Lab {
             source,
         })?;
         files::write(&path, 0o600, &text)
+    }
+
+    /// What its hosts are, as said on the command line.
+    pub(super) fn kind(&self) -> &'static str {
+        self.like.map_or_else(|| self.suite.as_str(), Like::as_str)
     }
 
     /// The node of that name.
@@ -236,5 +286,16 @@ mod tests {
         assert_eq!(shown, expected);
         assert!(Lab::default_nodes(0).is_err() && Lab::default_nodes(10).is_err());
         assert!(Lab::default_nodes(9).unwrap().iter().all(|node| node.address != Lab::default_vip()));
+    }
+
+    #[test]
+    fn a_record_from_before_other_looks_is_still_read() {
+        let text = r#"{"name": "a", "suite": "bookworm", "nodes": [], "vip": "192.168.13.48", "gateway": "192.168.13.1",
+            "archive": "http://archive.example/debian", "uplink": "10.213.0.0", "image": "/image"}"#;
+        let mut lab: Lab = serde_json::from_str(text).unwrap();
+        assert_eq!((lab.like, lab.kind()), (None, "bookworm"));
+        lab.like = Some(Like::Rhel9);
+        let again: Lab = serde_json::from_str(&serde_json::to_string(&lab).unwrap()).unwrap();
+        assert_eq!((&again, again.kind()), (&lab, "rhel9"));
     }
 }

@@ -7,9 +7,11 @@ use super::archive::Archive;
 use super::lock::Lock;
 use super::process::Process;
 use super::ps::{self, HostState};
-use super::spec::{Lab, LabName, LabNode, Suite, labs_folder};
+use super::spec::{Lab, LabName, LabNode, Like, Suite, labs_folder};
 use super::supervise::{self, Traces};
-use super::{Error, Event, cgroup, files, guest, image, inventory, machine, network, program, ssh, wait};
+use super::{
+    Error, Event, cgroup, files, guest, image, inventory, machine, network, program, repository, server, ssh, wait,
+};
 
 /// How long a host may take from its start to a finished boot.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
@@ -22,6 +24,8 @@ pub struct UpRequest<'a> {
     pub name: LabName,
     /// The Debian release.
     pub suite: Option<Suite>,
+    /// What the hosts look like in place of a Debian release; excludes `suite`.
+    pub like: Option<Like>,
     /// How many nodes.
     pub nodes: Option<usize>,
     /// The Debian archive, in place of the one in this machine's apt sources.
@@ -44,44 +48,52 @@ pub fn up(request: &UpRequest<'_>, event: &(dyn Fn(&Event) + Sync)) -> Result<La
     machine::need_root()?;
     files::make_folder(&labs_folder(), 0o700)?;
     let _lock = Lock::take(&request.name.lock_file())?;
-    machine::need_programs(event)?;
     files::remove_folder(&request.name.removed_folder())?;
-    let lab = record(request, event)?;
+    let known = Lab::find(&request.name)?;
+    let like = request.like.or(known.as_ref().and_then(|lab| lab.like));
+    machine::need_programs(like.is_some(), event)?;
+    let lab = record(request, known, event)?;
     ssh::ensure(&lab)?;
     write_inventory(&lab, &request.secrets)?;
     network::ensure(&lab)?;
-    let changed = boot_all(&lab, event)?;
+    let served = server::ensure(&lab)?;
+    let changed = boot_all(&lab, event)? || served;
     event(&Event::Ready { folder: lab.name.folder(), changed, took: start.elapsed() });
     Ok(lab)
 }
 
-/// The lab as it is recorded, or a new one; with its image.
-fn record(request: &UpRequest<'_>, event: &(dyn Fn(&Event) + Sync)) -> Result<Lab, Error> {
-    if let Some(lab) = Lab::find(&request.name)? {
-        let other = |has: String, asked: String| Error::OtherShape { name: lab.name.to_string(), has, asked };
-        if let Some(suite) = request.suite.filter(|suite| *suite != lab.suite) {
-            return Err(other(lab.suite.as_str().to_owned(), suite.as_str().to_owned()));
-        }
-        if let Some(count) = request.nodes.filter(|count| *count != lab.nodes.len()) {
-            return Err(other(format!("{} nodes", lab.nodes.len()), format!("{count} nodes")));
-        }
-        if lab.image.is_dir() {
-            return Ok(lab);
-        }
+/// The lab as it is recorded, or a new one; with its image and repository.
+fn record(request: &UpRequest<'_>, known: Option<Lab>, event: &(dyn Fn(&Event) + Sync)) -> Result<Lab, Error> {
+    let known = known.map(|lab| same_shape(request, lab)).transpose()?;
+    if let Some(lab) = &known
+        && lab.image.is_dir()
+        && lab.repository.as_deref().is_none_or(Path::is_dir)
+    {
+        return Ok(lab.clone());
     }
-    let suite = request.suite.unwrap_or(Suite::Trixie);
+    let like = request.like.or(known.as_ref().and_then(|lab| lab.like));
+    let suite = request.suite.or(known.as_ref().map(|lab| lab.suite)).unwrap_or(Suite::Trixie);
+    let nodes = request.nodes.or(known.as_ref().map(|lab| lab.nodes.len())).unwrap_or(3);
     let archive = Archive::find(request.archive.as_deref())?;
     let mut lab = Lab {
         name: request.name.clone(),
-        suite,
-        nodes: Lab::default_nodes(request.nodes.unwrap_or(3))?,
+        suite: like.map_or(suite, Like::suite),
+        like,
+        nodes: Lab::default_nodes(nodes)?,
         vip: Lab::default_vip(),
         gateway: Lab::default_gateway(),
         uplink: network::choose_uplink(&request.name)?,
         archive: archive.root.clone(),
         image: Path::new("/").to_owned(),
+        repository: None,
     };
-    lab.image = image::ensure(suite, &archive, event)?;
+    match like {
+        None => lab.image = image::of_release(suite, &archive, event)?,
+        Some(like) => {
+            lab.image = image::of_look(like, &archive, event)?;
+            lab.repository = Some(repository::ensure(like, &lab.image, &archive, event)?);
+        }
+    }
     files::make_folder(&lab.name.folder(), 0o700)?;
     lab.save()?;
     for node in &lab.nodes {
@@ -90,11 +102,24 @@ fn record(request: &UpRequest<'_>, event: &(dyn Fn(&Event) + Sync)) -> Result<La
     Ok(lab)
 }
 
+/// The recorded lab, if it is what is asked for.
+fn same_shape(request: &UpRequest<'_>, lab: Lab) -> Result<Lab, Error> {
+    let other = |has: String, asked: String| Error::OtherShape { name: lab.name.to_string(), has, asked };
+    let asked = request.like.map(Like::as_str).or(request.suite.map(Suite::as_str));
+    if let Some(asked) = asked.filter(|asked| *asked != lab.kind()) {
+        return Err(other(lab.kind().to_owned(), asked.to_owned()));
+    }
+    if let Some(count) = request.nodes.filter(|count| *count != lab.nodes.len()) {
+        return Err(other(format!("{} nodes", lab.nodes.len()), format!("{count} nodes")));
+    }
+    Ok(lab)
+}
+
 /// Writes inventory and secrets, once: from then on they are the operator's.
 fn write_inventory(lab: &Lab, secrets: &NewSecrets<'_>) -> Result<(), Error> {
     let path = inventory::path(&lab.name);
     if !path.exists() {
-        files::write(&path, 0o600, &inventory::render(lab))?;
+        files::write(&path, 0o600, &inventory::render(lab)?)?;
     }
     let path = lab.name.folder().join(secrets.file_name);
     if !path.exists() {

@@ -1,6 +1,6 @@
 //! What one node lacks: what is brought before anything that serves is touched, and what each component needs after that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::details::Details;
 use super::state::{ObservedNode, UnitState};
@@ -8,12 +8,16 @@ use super::{Action, Impact, LiveFile, Part, Refusal, Verb};
 use crate::cluster::NodeName;
 use crate::component::rules::{self, Cost, Rule};
 use crate::component::{
-    Account, Activation, ComponentName, DesiredNode, Directory, File, Program, Service, changed, daemon,
+    Account, Activation, ComponentName, DesiredNode, Directory, File, Program, Repository, Service, changed, daemon,
 };
 
 /// What one node lacks, in the order in which it is brought.
 #[derive(Debug, Clone, Default)]
 pub struct NodePlan {
+    /// Archives to set up before packages are installed; none if no package is.
+    pub repositories: Vec<Repository>,
+    /// Those of them that were not there.
+    pub new_repositories: Vec<&'static str>,
     /// Packages to install.
     pub packages: Vec<String>,
     /// Units to mask.
@@ -26,6 +30,10 @@ pub struct NodePlan {
     pub programs: Vec<Program>,
     /// Links to programs that no service runs from: (link, target).
     pub links: Vec<(String, String)>,
+    /// Booleans of `SELinux` to switch on.
+    pub booleans: Vec<String>,
+    /// Paths that get the label of their place: what has another one, and what is brought where `SELinux` judges.
+    pub labels: Vec<String>,
     /// Files to stage; each goes live with its component's action.
     pub files: Vec<File>,
 }
@@ -41,6 +49,7 @@ impl NodePlan {
             more => Some(format!("{more} {many}")),
         };
         action.why = [
+            (!self.new_repositories.is_empty()).then(|| self.new_repositories.join(", ")),
             count(self.packages.len(), "package", "packages"),
             count(self.mask.len(), "unit to mask", "units to mask"),
             count(self.accounts.len(), "account", "accounts"),
@@ -50,6 +59,8 @@ impl NodePlan {
                 names.collect::<Vec<_>>().join(", ")
             }),
             count(self.links.len(), "link", "links"),
+            (!self.booleans.is_empty()).then(|| format!("SELinux: {} on", self.booleans.join(", "))),
+            count(self.labels.len(), "label of SELinux", "labels of SELinux"),
         ]
         .into_iter()
         .flatten()
@@ -110,13 +121,34 @@ pub(super) fn of(
             .filter(|program| !node.programs.contains_key(&program.root))
             .cloned()
             .collect(),
+        booleans: node.booleans.iter().cloned().collect(),
         ..NodePlan::default()
     };
+    if !plan.packages.is_empty() {
+        plan.repositories.clone_from(&wanted.repositories);
+        let missing = wanted.repositories.iter().filter(|one| !node.entries.contains_key(one.mark));
+        plan.new_repositories = missing.map(|one| one.name).collect();
+    }
+    if wanted.labelled {
+        // A tree is labelled whole, so its root stands for all that is wrong below it.
+        let root =
+            |path: &String| wanted.programs.iter().map(|one| &one.root).find(|root| path.starts_with(*root)).cloned();
+        let mut labels: BTreeSet<String> =
+            node.labels.iter().map(|path| root(path).unwrap_or_else(|| path.clone())).collect();
+        labels.extend(plan.programs.iter().map(|program| program.root.clone()));
+        labels.extend(plan.directories.iter().map(|folder| folder.path.clone()));
+        plan.labels = labels.into_iter().collect();
+    }
     let (mut parts, mut refused) = (Parts::new(), Vec::new());
-    for service in &wanted.services {
+    let ours = wanted.services.iter().map(|service| (service, true));
+    for (service, ours) in ours.chain(wanted.told.iter().map(|service| (service, false))) {
         let unit = state(&service.unit);
-        let mut need =
-            Need { stopped: unit.active != "active", disabled: unit.enabled != "enabled", ..Need::default() };
+        // What is not ours is told of its files, and neither started nor stopped.
+        let mut need = Need {
+            stopped: ours && unit.active != "active",
+            disabled: ours && unit.enabled != "enabled",
+            ..Need::default()
+        };
         if need.stopped {
             need.why.push(format!(
                 "{} is {}",
@@ -143,11 +175,13 @@ pub(super) fn of(
                 need.unread(file, node, &unit);
             }
         }
-        need.programs(service, wanted, node, &unit, &mut plan);
-        if unit.restart_due > unit.started && !need.stopped {
+        if ours {
+            need.programs(service, wanted, node, &unit, &mut plan);
+        }
+        if ours && unit.restart_due > unit.started && !need.stopped {
             need.takes(restart(service.component), None, "a restart that was begun");
         }
-        if unit.stale && need.cost.is_none() {
+        if ours && unit.stale && need.cost.is_none() {
             need.takes(Cost::Reload, None, "systemd has an older unit");
         }
         plan.files.extend(

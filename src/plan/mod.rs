@@ -9,11 +9,16 @@ mod changes;
 mod database;
 mod details;
 mod difference;
+mod firewall;
+mod guard;
 mod guc;
 mod lacking;
+mod leaving;
 mod masking;
 mod memory;
 mod preflight;
+mod remains;
+mod removal;
 mod saved;
 mod sections;
 mod services;
@@ -29,14 +34,21 @@ pub use details::{Details, script as details_script};
 pub use difference::{Cause, Difference, FileDifference, SettingDifference};
 pub use guc::Guc;
 pub use lacking::NodePlan;
+pub use leaving::{Data, DataThing, RemovalStage, RemovalStep, Thing, ThingKind};
 pub use preflight::Preflight;
+pub use remains::{
+    DataKind, DataMark, FoundData, FoundFile, FoundUnit, Remains, args as remains_args, script as remains_script,
+};
+pub use removal::{KEPT, Leaving, Removal};
 pub use saved::{SavedPlan, SavedPlanError};
 pub use settings::{SettingChange, SettingsChange};
 pub use state::{
     Applied, DataFolders, Entry, ObservedNode, UnitState, args as state_args, memory as state_memory, role_mark,
     script as state_script,
 };
-pub use survey::{Listener, REMEMBERED, Survey, args as survey_args, remembered, script as survey_script};
+pub use survey::{
+    Firewalls, Listener, PROBING, REMEMBERED, Survey, args as survey_args, probed, remembered, script as survey_script,
+};
 
 use crate::cluster::{Cluster, NodeName};
 use crate::component::rules::{self, Rule};
@@ -113,12 +125,18 @@ impl Plan {
             plan.refused.extend(refused);
             parts.insert(name.clone(), of_components);
         }
-        for component in ComponentName::ALL {
+        let mut firewall = services::actions(situation, ComponentName::Firewalld, &parts, None);
+        // Before a cluster serves, its parts need the firewall open; later a port is closed only once nothing listens there any more.
+        if situation.standing.leader.is_none() {
+            plan.actions.append(&mut firewall);
+        }
+        for component in ComponentName::ALL.into_iter().filter(|one| *one != ComponentName::Firewalld) {
             plan.actions.extend(services::actions(situation, component, &parts, plan.bootstrap.as_ref()));
             if component == ComponentName::Patroni {
                 plan.patroni(situation, &parts);
             }
         }
+        plan.actions.append(&mut firewall);
         plan
     }
 

@@ -1,11 +1,11 @@
 //! May a cluster be installed on these hosts? Every host, every check, each with its remedy. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::memory::bytes;
 use super::{DataFolders, ObservedNode, Plan, Survey};
 use crate::cluster::{Cluster, Node, NodeName, ParameterValue};
-use crate::component::{ComponentName, Desired};
+use crate::component::{ComponentName, Desired, firewalld};
 use crate::platform;
 use crate::verify::{Finding, Standing};
 
@@ -50,6 +50,7 @@ impl Preflight<'_> {
             findings.push(self.ports(node, survey));
             findings.push(self.vip(node, survey));
             findings.push(self.vrrp(node, survey));
+            findings.push(super::firewall::finding(self.cluster, node, survey));
             findings.push(self.memory(node, survey));
             findings.extend(self.data(node));
             findings.extend(self.changes(node));
@@ -68,12 +69,13 @@ impl Preflight<'_> {
                 &node.name,
                 format!("{} is no system that quorate knows", survey.os_name),
             )
-            .remedy("use Debian 11, 12 or 13");
+            .remedy(format!("use {}", platform::KNOWN));
         };
         let platform = match platform::of(os) {
             Ok(platform) => platform,
             Err(error) => {
-                return Finding::down("os.supported", &node.name, error.to_string()).remedy("use Debian 11, 12 or 13");
+                return Finding::down("os.supported", &node.name, error.to_string())
+                    .remedy(format!("use {}", platform::KNOWN));
             }
         };
         if !survey.systemd {
@@ -301,6 +303,7 @@ impl Preflight<'_> {
         let foreign: Vec<&str> = seen
             .units
             .iter()
+            .filter(|(unit, _)| unit.as_str() != firewalld::UNIT)
             .filter(|(_, state)| !ours && matches!(state.active.as_str(), "active" | "activating"))
             .map(|(unit, _)| unit.as_str())
             .collect();
@@ -329,8 +332,7 @@ impl Preflight<'_> {
             .map(|(name, offset)| {
                 let apart = offset - median;
                 let text = format!("{apart:+.1} s from the other hosts");
-                let remedy =
-                    "let a time service run on all hosts: `apt-get install chrony`, or `timedatectl set-ntp true`";
+                let remedy = "let a time service run on all hosts: install chrony, or `timedatectl set-ntp true`";
                 if apart.abs() > CLOCK_LIMIT {
                     Finding::down("clock.offset", name, text).remedy(remedy)
                 } else if apart.abs() > CLOCK_WARNING {
@@ -342,17 +344,23 @@ impl Preflight<'_> {
             .collect()
     }
 
-    /// One operating system in a cluster: data folders and packages of two don't fit each other.
+    /// One release of one operating system in a cluster, on one architecture: the C library sorts text, and an index that was
+    /// sorted by another release's rules is corrupt on a replica, without a word.
     fn mixed(&self) -> Vec<Finding> {
-        let systems: BTreeSet<String> =
-            self.surveys.values().filter_map(|(survey, _)| survey.os.as_ref()).map(|os| format!("{os}")).collect();
-        let systems: Vec<String> = systems.into_iter().collect();
+        let mut systems: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for node in &self.cluster.nodes {
+            let Some((survey, _)) = self.surveys.get(&node.name) else { continue };
+            let Some(os) = &survey.os else { continue };
+            systems.entry(format!("{os} on {}", survey.machine)).or_default().push(node.name.as_str());
+        }
         if systems.len() <= 1 {
             return Vec::new();
         }
+        let list: Vec<String> =
+            systems.iter().map(|(system, nodes)| format!("{} {system}", nodes.join(", "))).collect();
         vec![
-            Finding::down("os.mixed", "cluster", format!("the nodes run different systems: {}", systems.join(", ")))
-                .remedy("PostgreSQL's collations differ between them, and replicas would be silently wrong; use one release for all nodes"),
+            Finding::down("os.mixed", "cluster", format!("the nodes run different systems: {}", list.join("; ")))
+                .remedy("use one release and one architecture for all nodes: each release's C library sorts text by its own rules, so that indexes made on one node are corrupt on another"),
         ]
     }
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-/// Shell functions that a script begins with: `section NAME command…` runs a command and frames what it prints.
-pub(super) const PRELUDE: &str = r#"section() { s_name=$1; shift; s_out=$("$@" 2>/dev/null); s_rc=$?; printf '=%s %s %s\n%s\n' "$s_name" "$s_rc" "${#s_out}" "$s_out"; }
-"#;
+/// Shell functions that a script begins with. To start a process costs a host about a millisecond of a processor, whatever it does, and
+/// that is most of what a look costs: so files are read together, and what the shell knows is said without any.
+pub(super) const PRELUDE: &str = include_str!("sections.sh");
 
 /// What one section holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Section {
     /// The command's exit code.
     pub(super) code: i32,
-    /// What it printed, without its last newline.
+    /// What it printed, without its last newlines.
     pub(super) text: String,
 }
 
@@ -26,8 +26,8 @@ pub(super) fn parse(answer: &[u8]) -> Option<BTreeMap<String, Section>> {
         let (name, code, length) = (words.next()?, words.next()?.parse().ok()?, words.next()?.parse::<usize>().ok()?);
         // The length is the host's word: it may be any number.
         let (from, to) = (end + 1, (end + 1).checked_add(length)?);
-        let body = rest.get(from..to)?;
-        sections.insert(name.to_owned(), Section { code, text: String::from_utf8_lossy(body).into_owned() });
+        let text = String::from_utf8_lossy(rest.get(from..to)?).trim_end_matches('\n').to_owned();
+        sections.insert(name.to_owned(), Section { code, text });
         rest = rest.get(to + 1..)?;
     }
     Some(sections)

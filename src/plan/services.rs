@@ -148,6 +148,7 @@ fn last<'a>(
 ) -> Option<&'a NodeName> {
     let standing = situation.standing;
     match component {
+        ComponentName::Firewalld => None,
         ComponentName::Etcd => standing.etcd_leader.as_ref(),
         ComponentName::Postgresql | ComponentName::Patroni => standing.leader.as_ref(),
         ComponentName::Haproxy => standing.vip_holder.as_ref(),

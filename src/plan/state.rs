@@ -10,6 +10,18 @@ use crate::cluster::sha256;
 use crate::component::DesiredNode;
 use crate::component::patroni::CONFIGURATION;
 
+/// The link to the generation that is current.
+const CURRENT: &str = "/var/lib/quorate/generations/current";
+
+/// Where reloads and restarts leave their marks, below it by what was done.
+const MARKS: &str = "/run/quorate/";
+
+/// What changes under way have replaced, by their unit.
+const UNDO: &str = "/var/lib/quorate/undo/";
+
+/// The host's journal.
+const JOURNAL: &str = "/var/lib/quorate/journal";
+
 /// What a path is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -67,6 +79,10 @@ pub struct ObservedNode {
     pub links: BTreeMap<String, String>,
     /// Units, services and masked ones.
     pub units: BTreeMap<String, UnitState>,
+    /// Paths that `SELinux`'s policy would label otherwise.
+    pub labels: BTreeSet<String>,
+    /// Booleans of `SELinux` among those desired that are off.
+    pub booleans: BTreeSet<String>,
     /// The data folders that hold something: PostgreSQL's, etcd's.
     pub data: BTreeSet<String>,
     /// What the database on this host was made as: see [`identity`].
@@ -111,8 +127,8 @@ pub struct DataFolders {
     pub postgresql: String,
 }
 
-/// The script; everything variable comes in its arguments. `packages` is the family's query: it prints the names of those
-/// of its arguments that are installed.
+/// The script; everything variable comes in its arguments. `packages` is the family's query: see
+/// `Platform::package_query`.
 pub fn script(packages: &str) -> String {
     let mut script = String::from(sections::PRELUDE);
     let _ = write!(script, "packages() {{ {packages}\n}}\n{}", include_str!("state.sh"));
@@ -154,6 +170,24 @@ pub fn args(node: &DesiredNode, data: &DataFolders) -> Vec<String> {
     for unit in &node.masked {
         push("unit", unit);
     }
+    for service in &node.told {
+        push("unit", &service.unit);
+    }
+    for repository in &node.repositories {
+        push("path", repository.mark);
+    }
+    if node.labelled {
+        let folders = node.directories.iter().map(|folder| &folder.path);
+        for path in folders.chain(node.files.iter().map(|file| &file.path)) {
+            push("label", path);
+        }
+        for program in &node.programs {
+            push("tree", &program.root);
+        }
+    }
+    for boolean in &node.booleans {
+        push("boolean", boolean);
+    }
     push("data", &data.etcd);
     push("data", &data.postgresql);
     push("identity", CONFIGURATION);
@@ -169,34 +203,40 @@ impl ObservedNode {
         let uptime: f64 = text("uptime").split(' ').next()?.parse().ok()?;
         let mut units: BTreeMap<String, UnitState> =
             text("units").split("\n\n").filter_map(|block| unit(block, clock - uptime)).collect();
-        for line in text("marks").lines() {
-            mark(line, &mut units);
-        }
-        for (name, program) in text("processes").lines().filter_map(|line| line.split_once(' ')) {
-            if let Some(unit) = units.get_mut(name) {
-                program.clone_into(&mut unit.program);
+        let mut links = links(text("links"));
+        processes(&links, &text, &mut units);
+        links.retain(|path, _| !path.starts_with("/proc/"));
+        let generation = links.remove(CURRENT);
+        let (mut entries, mut undo, mut journal) = (BTreeMap::new(), BTreeSet::new(), String::new());
+        for (path, size, entry) in text("entries").lines().filter_map(entry) {
+            if let Some(mark) = path.strip_prefix(MARKS) {
+                marked(mark, entry.modified, &mut units);
+            } else if let Some(name) = path.strip_prefix(UNDO) {
+                undo.insert(name.to_owned());
+            } else if path == JOURNAL {
+                size.clone_into(&mut journal);
+            } else {
+                entries.insert(path.to_owned(), entry);
             }
         }
         let pair = |line: &str| line.split_once(' ').map(|(a, b)| (b.to_owned(), a.to_owned()));
         Some(Self {
-            entries: text("entries").lines().filter_map(entry).collect(),
+            entries,
             sums: sums(text("sums")),
-            accounts: text("accounts").lines().map(str::to_owned).collect(),
-            packages: text("packages").lines().map(str::to_owned).collect(),
+            accounts: text("accounts").lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect(),
+            packages: text("packages").lines().filter_map(package).collect(),
             programs: text("programs").lines().filter_map(pair).collect(),
-            links: text("links")
-                .lines()
-                .filter_map(|line| line.split_once(" -> "))
-                .map(|(a, b)| (a.to_owned(), b.to_owned()))
-                .collect(),
+            links,
             units,
+            labels: text("labels").lines().chain(text("trees").lines()).map(str::to_owned).collect(),
+            booleans: text("booleans").lines().map(str::to_owned).collect(),
             // Without this section nobody knows whether there is data.
             data: sections.get("data")?.text.lines().map(str::to_owned).collect(),
             identity: identity(text("identity")),
             owner: Some(text("owner").trim().to_owned()).filter(|owner| !owner.is_empty()),
-            undo: text("undo").lines().map(str::to_owned).collect(),
-            applied: applied(&text),
-            journal: text("journal").trim().to_owned(),
+            undo,
+            applied: applied(&text, generation.as_deref()),
+            journal,
         })
     }
 }
@@ -211,12 +251,13 @@ pub(super) fn identity(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// `root root 644 regular file|1732300000.123456789|/etc/x`.
-fn entry(line: &str) -> Option<(String, Entry)> {
+/// `root root 644 120 regular file|1732300000.123456789|/etc/x`: path, size and the rest.
+fn entry(line: &str) -> Option<(&str, &str, Entry)> {
     let mut parts = line.splitn(3, '|');
     let (head, modified, path) = (parts.next()?, parts.next()?, parts.next()?);
-    let mut words = head.splitn(4, ' ');
-    let (owner, group, mode, kind) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let mut words = head.splitn(5, ' ');
+    let (owner, group, mode) = (words.next()?, words.next()?, words.next()?);
+    let (size, kind) = (words.next()?, words.next()?);
     let entry = Entry {
         owner: owner.to_owned(),
         group: group.to_owned(),
@@ -224,7 +265,37 @@ fn entry(line: &str) -> Option<(String, Entry)> {
         folder: kind == "directory",
         modified: modified.parse().ok()?,
     };
-    Some((path.to_owned(), entry))
+    Some((path, size, entry))
+}
+
+/// What `find` prints of links: `/usr/local/bin/etcd -> /opt/quorate/…`.
+fn links(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.lines().filter_map(|line| line.split_once(" -> "));
+    pairs.map(|(path, target)| (path.to_owned(), target.to_owned())).collect()
+}
+
+/// An installed package: its name alone, or with `installed` behind it. Whatever else a query says of one is not that.
+fn package(line: &str) -> Option<String> {
+    let (name, status) = line.split_once(' ').unwrap_or((line, "installed"));
+    (status == "installed").then(|| name.to_owned())
+}
+
+/// From what each unit's process was started. Of a script that is its interpreter, by the name that it was called with: the first of its
+/// words, in the form of `cat -v`.
+fn processes<'a>(
+    links: &BTreeMap<String, String>,
+    text: &impl Fn(&str) -> &'a str,
+    units: &mut BTreeMap<String, UnitState>,
+) {
+    for unit in units.values_mut() {
+        let Some(program) = links.get(&format!("/proc/{}/exe", unit.pid)) else { continue };
+        unit.program = if program.contains("/python") {
+            let words = text(&format!("words:/proc/{}", unit.pid));
+            words.split("^@").next().unwrap_or_default().to_owned()
+        } else {
+            program.clone()
+        };
+    }
 }
 
 /// What `sha256sum` prints, by path.
@@ -234,11 +305,11 @@ fn sums(text: &str) -> BTreeMap<String, String> {
 }
 
 /// The generation that is current; `None` where there is none, or none that can be read.
-fn applied<'a>(text: &impl Fn(&str) -> &'a str) -> Option<Applied> {
+fn applied<'a>(text: &impl Fn(&str) -> &'a str, generation: Option<&str>) -> Option<Applied> {
     let record: Value = serde_json::from_str(text("record")).ok()?;
     let roles = record.get("roles").and_then(Value::as_object);
     Some(Applied {
-        generation: text("generation").trim().rsplit('/').next()?.parse().ok()?,
+        generation: generation?.rsplit('/').next()?.parse().ok()?,
         sums: sums(text("applied")),
         settings: serde_json::from_str(text("settings")).ok()?,
         roles: roles
@@ -250,16 +321,15 @@ fn applied<'a>(text: &impl Fn(&str) -> &'a str) -> Option<Applied> {
     })
 }
 
-/// `1732300000.123456789 /run/quorate/reloaded/x.service`.
-fn mark(line: &str, units: &mut BTreeMap<String, UnitState>) {
-    let Some((time, path)) = line.split_once(' ') else { return };
-    let Some((kind, name)) = path.strip_prefix("/run/quorate/").and_then(|rest| rest.split_once('/')) else { return };
-    if let (Ok(time), Some(unit)) = (time.parse(), units.get_mut(name)) {
-        match kind {
-            "reloaded" => unit.reloaded = time,
-            "restart" => unit.restart_due = time,
-            _ => {}
-        }
+/// `reloaded/x.service` or `restart/x.service`, and when it was made.
+fn marked(mark: &str, made: f64, units: &mut BTreeMap<String, UnitState>) {
+    let Some((unit, kind)) = mark.split_once('/').and_then(|(kind, name)| Some((units.get_mut(name)?, kind))) else {
+        return;
+    };
+    match kind {
+        "reloaded" => unit.reloaded = made,
+        "restart" => unit.restart_due = made,
+        _ => {}
     }
 }
 

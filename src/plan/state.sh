@@ -1,5 +1,5 @@
 # Sorts the arguments into lists of quoted words, so that any path survives.
-paths= files= accounts= wanted= programs= links= units= data= identities=
+paths= files= accounts= wanted= programs= links= units= data= identities= labels= trees= booleans=
 while [ $# -gt 1 ]; do
     # A fork for each word would cost more than all answers together.
     case $2 in *\'*) word=$(printf "%s" "$2" | sed "s/'/'\\\\''/g") ;; *) word=$2 ;; esac
@@ -14,63 +14,73 @@ while [ $# -gt 1 ]; do
     service) units="$units '$word'" ;;
     data) data="$data '$word'" ;;
     identity) identities="$identities '$word'" ;;
+    label) labels="$labels '$word'" ;;
+    tree) trees="$trees '$word'" ;;
+    boolean) booleans="$booleans '$word'" ;;
     esac
     shift 2
 done
-accounts() { getent passwd "$@" | cut -d: -f1; }
-programs() { for p; do [ ! -f "$p/.quorate-sum" ] || { read -r sum <"$p/.quorate-sum" && printf '%s %s\n' "$sum" "$p"; }; done; }
-links() { find "$@" -maxdepth 0 -type l -printf '%p -> %l\n'; }
-units() { systemctl show -p Id,LoadState,ActiveState,UnitFileState,MainPID,NRestarts,NeedDaemonReload,ExecMainStartTimestampMonotonic "$@"; }
-# When we last made a unit reload, and since when a restart of it is due.
-marks() { stat -c '%.9Y %n' /run/quorate/reloaded/* /run/quorate/restart/*; }
-# What each unit's process was started from: the program, or for a script its interpreter by the name it was called with.
-processes() {
-    id= pid=0
-    printf '%s\n\n' "$1" | while IFS='=' read -r key value; do
-        case $key in
-        Id) id=$value ;;
-        MainPID) pid=$value ;;
-        '')
-            if [ "${pid:-0}" != 0 ]; then
-                program=$(readlink "/proc/$pid/exe")
-                case $program in */python*) program=$(sed -z -n 1p "/proc/$pid/cmdline" | tr -d '\0') ;; esac
-                printf '%s %s\n' "$id" "$program"
-            fi
-            id= pid=0
-            ;;
-        esac
+newline='
+'
+# Which of its arguments hold something, into $held. Only a folder that surely is empty counts as empty: one that can't be read may
+# hold anything.
+hold() {
+    held= empty=$(find -H "$@" -maxdepth 0 -type d -empty 2>/dev/null)
+    for d; do
+        case "$newline$empty$newline" in *"$newline$d$newline"*) continue ;; esac
+        [ ! -e "$d" ] || held="$held$d$newline"
     done
 }
-# A folder that is there and can't be read may hold anything: it counts as full.
-data() { for d; do [ ! -e "$d" ] || { held=$(ls -A "$d") && [ -z "$held" ]; } || echo "$d"; done; }
-# What a database was made as, by its Patroni's file; nothing where its data folder is empty.
-identity() {
-    for f; do
-        folder=$(sed -n "s/^  data_dir: '\(.*\)'$/\1/p" "$f")
-        [ -z "$folder" ] || [ -z "$(data "$folder")" ] || grep -E '^(scope|namespace|name|  data_dir|  bin_dir): ' "$f"
+# The mark of its archive in each program's folder.
+mark() {
+    marked=
+    for p; do
+        if { read -r sum <"$p/.quorate-sum"; } 2>/dev/null; then marked="$marked$sum $p$newline"; fi
     done
 }
-section clock date +%s.%N
-section uptime cat /proc/uptime
-eval "section entries stat -c '%U %G %a %F|%.9Y|%n' -- $paths"
+# What SELinux's policy would label otherwise; nothing is changed. The last " from " is the tool's own.
+mislabelled() { restorecon -n -v -i "$@" | sed -n 's/^Would relabel \(.*\) from [^ ]* to [^ ]*$/\1/p'; }
+off() { for b; do case $(getsebool "$b") in *' on') ;; *) echo "$b" ;; esac; done; }
+if [ -z "${surveyed:-}" ]; then
+    section clock date +%s.%N
+    # shellcheck disable=SC2086,SC2154 # a list of words, from the lines before this script
+    files $kept
+fi
+# Beside what is asked for: when we last made a unit reload, since when a restart of it is due, what a change under way replaced, and
+# the journal, which grows with every run that changes something here.
+also='/run/quorate/reloaded/* /run/quorate/restart/* /var/lib/quorate/undo/* /var/lib/quorate/journal'
+eval "section entries stat -c '%U %G %a %s %F|%.9Y|%n' -- $paths $also"
 eval "section sums sha256sum -- $files"
-eval "section accounts accounts $accounts"
+[ -z "$accounts" ] || eval "section accounts getent passwd $accounts"
 [ -z "$wanted" ] || eval "section packages packages $wanted"
-eval "section programs programs $programs"
-eval "section links links $links"
-eval "section units units $units"
+eval "mark $programs"
+say programs "$marked"
+eval "section units systemctl show -p Id,LoadState,ActiveState,UnitFileState,MainPID,NRestarts,NeedDaemonReload,ExecMainStartTimestampMonotonic $units"
+# What each unit's process was started from: the program, or for a script its interpreter by the name it was called with.
+set -f
+IFS=$newline
+processes=
 # shellcheck disable=SC2154 # the output of the section before, which `section` leaves behind
-section processes processes "$s_out"
-section marks marks
-eval "section data data $data"
-eval "section identity identity $identities"
-section owner cat /var/lib/quorate/cluster
-# What a change under way replaced, and what was applied last.
-section undo ls /var/lib/quorate/undo
-generation=/var/lib/quorate/generations/current
-section generation readlink "$generation"
-section applied cat "$generation/sums"
-section settings cat "$generation/dcs.json"
-section record cat "$generation/record.json"
-# Grows with every run that changes something here.
-section journal stat -c %s /var/lib/quorate/journal
+for line in $s_out; do
+    case $line in MainPID=0) ;; MainPID=*) processes="$processes /proc/${line#*=}/exe" ;; esac
+done
+# Where links lead: ours, the one to the current generation, and the kernel's from a process to its program.
+eval "section links find $links /var/lib/quorate/generations/current $processes -maxdepth 0 -type l -printf '%p -> %l\\n'"
+for line in $s_out; do
+    # Its words are ended by NULs, which a shell drops; -v shows them.
+    case $line in /proc/*' -> '*/python*) line=${line%%/exe *} && section "words:$line" cat -v "$line/cmdline" ;; esac
+done
+# What a database was made as, by its Patroni's file; nothing where its data folder is empty.
+folder= made=
+[ -z "$identities" ] || made=$(eval "grep -hE '^(scope|namespace|name|  data_dir|  bin_dir): ' $identities" 2>/dev/null)
+for line in $made; do
+    case $line in "  data_dir: '"*"'") folder=${line#*\'} folder=${folder%\'} ;; esac
+done
+set +f
+unset IFS
+eval "hold $data \"\$folder\""
+say data "$held"
+case "$newline$held" in *"$newline$folder$newline"*) say identity "$made" ;; esac
+[ -z "$labels" ] || eval "section labels mislabelled -- $labels"
+[ -z "$trees" ] || eval "section trees mislabelled -R -- $trees"
+[ -z "$booleans" ] || eval "section booleans off $booleans"

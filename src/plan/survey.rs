@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use super::sections::{self, Section};
-use crate::cluster::{Arch, Cluster, Facts, Interface, Os, OsFamily, Version};
+use crate::cluster::{Arch, Cluster, Facts, Firewall, Interface, Os, OsFamily, Version};
 
-/// The script; its argument is the VIP. The slower looks (who answers the VIP, foreign VRRP, the disk's speed) run only on
+/// The script. The slower looks (who answers the VIP, foreign VRRP, the disk's speed) run only on
 /// a host that has no keepalived of ours yet: on a running cluster they would answer about ourselves.
 const SCRIPT: &str = include_str!("survey.sh");
 
@@ -14,12 +14,16 @@ const SCRIPT: &str = include_str!("survey.sh");
 /// was changed on since, the second question is the same as last time and can be answered with the first.
 pub const REMEMBERED: &str = "/var/lib/quorate/question";
 
-/// The script with its shell functions; it answers the remembered second question too.
+/// What a host remembers of the probe: the interpreter, and the folder of PostgreSQL's programs.
+pub const PROBING: &str = "/var/lib/quorate/probing";
+
+/// The script with its shell functions; it answers the remembered second question too, and hands the probe's answer on.
 pub fn script() -> String {
     format!(
-        "{}{SCRIPT}\nif [ -r {REMEMBERED} ]; then\nsection remembered cat {REMEMBERED}\n. {REMEMBERED}\n{}\nfi\n",
+        "{}probe=$1\nshift\nlook() {{\n{SCRIPT}\nif [ -r {REMEMBERED} ]; then\n. {REMEMBERED}\n{}\nfi\n}}\n{}",
         sections::PRELUDE,
-        include_str!("state.sh")
+        include_str!("state.sh"),
+        include_str!("both.sh"),
     )
 }
 
@@ -28,9 +32,19 @@ pub fn remembered(answer: &[u8]) -> Option<String> {
     sections::parse(answer)?.remove("remembered").map(|section| section.text)
 }
 
-/// The script's arguments: the VIP.
-pub fn args(cluster: &Cluster) -> Vec<String> {
-    vec![cluster.vip.address.to_string()]
+/// What the probe said, in an answer to the first question.
+pub fn probed(answer: &[u8]) -> Option<String> {
+    sections::parse(answer)?.remove("probe").map(|section| section.text).filter(|text| !text.is_empty())
+}
+
+/// The script's arguments: the probe, to be run with the standard input where the host remembers how; the VIP, and what becomes of a
+/// firewall.
+pub fn args(cluster: &Cluster, probe: Option<&str>) -> Vec<String> {
+    let firewall = match cluster.firewall {
+        Firewall::Manage => "manage",
+        Firewall::Leave => "leave",
+    };
+    vec![probe.unwrap_or_default().to_owned(), cluster.vip.address.to_string(), firewall.to_owned()]
 }
 
 /// A TCP port somebody listens on.
@@ -42,6 +56,17 @@ pub struct Listener {
     pub program: String,
     /// Its process id, if it could be told.
     pub pid: Option<u32>,
+}
+
+/// The firewalls of a host that we know of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Firewalls {
+    /// firewalld's version as it says it, if it runs; empty if it does not say.
+    pub firewalld: Option<String>,
+    /// Whether firewalld has rules that it would forget at a reload, if that was looked at.
+    pub runtime_rules: bool,
+    /// Whether ufw is switched on.
+    pub ufw: bool,
 }
 
 /// What a host says of itself.
@@ -73,6 +98,10 @@ pub struct Survey {
     pub foreign_vrrp: Option<Vec<u8>>,
     /// Whether systemd runs the host.
     pub systemd: bool,
+    /// Its firewalls.
+    pub firewall: Firewalls,
+    /// Whether `SELinux` judges, or would.
+    pub selinux: bool,
     /// The package archive that the host's own sources name, if it is one of Debian's kind.
     pub archive: Option<String>,
 }
@@ -88,7 +117,7 @@ impl Survey {
             os_name: release.get("PRETTY_NAME").cloned().unwrap_or_else(|| "an unknown system".to_owned()),
             machine: text("machine").to_owned(),
             memory_bytes: memory(text("memory"), text("memory_limit")),
-            cpus: text("cpus").parse().unwrap_or(1),
+            cpus: cpus(text("process")).unwrap_or(1),
             addresses: text("addresses").lines().filter_map(address).collect(),
             clock: text("clock").parse().ok()?,
             listeners: text("listeners").lines().filter_map(listener).collect(),
@@ -97,7 +126,9 @@ impl Survey {
             vip_answer: text("vip_answer").lines().find_map(answering),
             foreign_vrrp: sections.get("vrrp").and_then(vrrp),
             systemd: text("systemd") == "yes",
-            archive: Some(text("archive").trim().to_owned()).filter(|url| url.starts_with("http")),
+            firewall: firewalls(text("firewall")),
+            selinux: matches!(text("selinux"), "Enforcing" | "Permissive"),
+            archive: text("apt").lines().find_map(archive),
         })
     }
 
@@ -146,6 +177,8 @@ impl Survey {
             cpus: self.cpus,
             interface,
             prefix: prefix.unwrap_or(found.1),
+            firewalld: self.firewall.firewalld.as_deref().map(firewalld),
+            selinux: self.selinux,
         })
     }
 }
@@ -172,11 +205,49 @@ fn os(release: &BTreeMap<String, String>) -> Option<Os> {
     Some(Os { family, id, version: Version::parse(release.get("VERSION_ID")?).ok()? })
 }
 
+/// `firewalld 1.3.4`, `runtime`, `ufw`, each in a line of its own.
+fn firewalls(text: &str) -> Firewalls {
+    Firewalls {
+        firewalld: text.lines().find_map(|line| line.strip_prefix("firewalld ")).map(str::to_owned),
+        runtime_rules: text.lines().any(|line| line == "runtime"),
+        ufw: text.lines().any(|line| line == "ufw"),
+    }
+}
+
+/// firewalld's version: `1.3.4`, or the numbers before `2.0.0-rc1`'s dash; one that can't be read counts as too old.
+pub(super) fn firewalld(said: &str) -> Version {
+    let numbers = said.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or("");
+    Version::parse(numbers).unwrap_or(Version::new(0, 0, 0))
+}
+
 /// `MemTotal`, or the control group's limit where that is lower.
 fn memory(total: &str, limit: &str) -> u64 {
-    let total = total.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0);
+    let total = total.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let total = total.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0);
     let total = total.saturating_mul(1024);
     limit.parse().map_or(total, |limit: u64| limit.min(total))
+}
+
+/// The processors that a process may run on, by its own status: `Cpus_allowed_list: 0-3,6`.
+fn cpus(status: &str) -> Option<u32> {
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?;
+    list.trim().split(',').try_fold(0_u32, |sum, range| {
+        let (from, to) = range.split_once('-').unwrap_or((range, range));
+        let (from, to): (u32, u32) = (from.parse().ok()?, to.parse().ok()?);
+        sum.checked_add(to.checked_sub(from)?.checked_add(1)?)
+    })
+}
+
+/// The archive of a line of apt's sources, in either form: `URIs: http://…`, `deb [signed-by=…] http://… trixie main`.
+fn archive(line: &str) -> Option<String> {
+    let rest = match line.strip_prefix("URIs:") {
+        Some(rest) => rest,
+        None => line.strip_prefix("deb").filter(|rest| rest.starts_with([' ', '\t']))?,
+    };
+    let rest = rest.trim_start();
+    let rest = if rest.starts_with('[') { rest.split_once(']')?.1 } else { rest };
+    let url = rest.split_whitespace().next()?;
+    (url.starts_with("http") && !url.contains("security")).then(|| url.to_owned())
 }
 
 /// `2: host0    inet 192.168.13.45/24 brd …`.
@@ -195,10 +266,11 @@ fn listener(line: &str) -> Option<Listener> {
     Some(Listener { port, program, pid })
 }
 
-/// `/var/lib 12345678`: kibibytes.
+/// `12345678 4096 /var/lib`: free blocks, and their size.
 fn free(line: &str) -> Option<(String, u64)> {
-    let (folder, kibibytes) = line.rsplit_once(' ')?;
-    Some((folder.to_owned(), kibibytes.parse::<u64>().ok()?.saturating_mul(1024)))
+    let mut words = line.splitn(3, ' ');
+    let (blocks, size): (u64, u64) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    Some((words.next()?.to_owned(), blocks.saturating_mul(size)))
 }
 
 /// A line of `ip neigh` with a hardware address in it.

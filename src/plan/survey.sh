@@ -1,7 +1,9 @@
-vip=$1
+vip=$1 firewall=$2
 neighbour() {
     # Any packet to the VIP makes the kernel ask who has it; the packet itself (discard port) is never answered.
     ip -o -4 addr show | grep -q " $vip/" && return 0
+    # An answer of long ago, by somebody who is gone, is no answer: the kernel would show it for minutes.
+    ip neigh flush to "$vip"
     bash -c 'echo >"/dev/udp/$0/9"' "$vip" || return 0
     n=0
     while [ $n -lt 12 ]; do
@@ -44,28 +46,48 @@ sync_write() {
     rm -f "$file"
     echo $(((to - from) / 40000)) | awk '{printf "%.2f", $1 / 1000}'
 }
-# In the order of the folders; a folder that is not there would shift them.
-free() { df -Pk /var/lib /opt /var/tmp /var/log | awk 'BEGIN {split("/var/lib /opt /var/tmp /var/log", f)} NR > 1 {print f[NR - 1], $4}'; }
 # Who listens is looked up in every process; on a host of ours only whether somebody does.
-listeners() { if [ -e /var/lib/quorate/cluster ]; then ss -Hltn; else ss -Hltnp; fi; }
-running() { if [ -d /run/systemd/system ]; then echo yes; else echo no; fi; }
-archive() {
-    # The first archive of apt's own sources, in either form: it serves upstream's source archives and Debian's patches too.
-    cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list |
-        sed -n -e 's/^URIs:[[:space:]]*\(http[^[:space:]]*\).*/\1/p' -e 's/^deb[[:space:]]\([^]]*\][[:space:]]*\)\{0,1\}\(http[^[:space:]]*\).*/\2/p' |
-        grep -v security | head -n 1
+owners=p
+[ ! -e /var/lib/quorate/cluster ] || owners=
+# Kernels from 6.1 on say in a file what uname says.
+{ read -r machine </proc/sys/kernel/arch; } 2>/dev/null || machine=$(uname -m)
+running=no
+[ ! -d /run/systemd/system ] || running=yes
+firewall() {
+    # Where it is not installed, nobody is asked.
+    if [ -e /usr/sbin/firewalld ] && systemctl is-active --quiet firewalld; then
+        # Its bus answers in milliseconds; its own client is a program of Python that takes its time.
+        version=$(busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 version |
+            sed -n 's/^s "\(.*\)"$/\1/p')
+        echo "firewalld ${version:-$(firewall-cmd --version)}"
+        # A reload of ours would make it forget what it has only as it runs. Interfaces are given to it anew.
+        if [ "$firewall" = manage ] && [ ! -e /etc/firewalld/policies/quorate.xml ] && [ "$(zones)" != "$(zones --permanent)" ]; then echo runtime; fi
+    fi
+    [ ! -e /etc/ufw/ufw.conf ] || ! grep -q '^ENABLED=yes' /etc/ufw/ufw.conf || echo ufw
+}
+zones() {
+    firewall-cmd "$@" --list-all-zones | sed -e 's/^\([^ ][^ ]*\) (.*)$/\1/' -e '/^ *interfaces:/d'
+    firewall-cmd "$@" --direct --get-all-rules
 }
 section clock date +%s.%N
-section os cat /etc/os-release
-section machine uname -m
-section memory grep MemTotal: /proc/meminfo
-section memory_limit cat /sys/fs/cgroup/memory.max
-section cpus nproc
+# apt's own sources in either form: their first archive serves upstream's source archives and Debian's patches too.
+set --
+for path in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do set -- "$@" apt "$path"; done
+# shellcheck disable=SC2086,SC2154 # a list of words, from the lines before this script
+files os /etc/os-release memory /proc/meminfo memory_limit /sys/fs/cgroup/memory.max process /proc/self/status remembered /var/lib/quorate/question $kept "$@"
+surveyed=yes
+say machine "$machine"
 section addresses ip -o -4 addr show
-section listeners listeners
-section free free
-section archive archive
-section systemd running
+section listeners ss "-Hltn$owners"
+section free stat -f -c '%a %S %n' /var/lib /opt /var/tmp /var/log
+say systemd "$running"
+section firewall firewall
+# Its own tool, or the kernel's word where that is not installed.
+if command -v getenforce >/dev/null; then
+    section selinux getenforce
+elif { read -r enforce </sys/fs/selinux/enforce; } 2>/dev/null; then
+    case $enforce in 1) say selinux Enforcing ;; 0) say selinux Permissive ;; esac
+fi
 if [ ! -e /etc/keepalived/keepalived.conf ]; then
     # The three looks that take time, at the same time.
     folder=$(mktemp -d)

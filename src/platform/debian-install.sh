@@ -21,19 +21,23 @@ case " $*" in
         >/etc/postgresql-common/createcluster.conf || exit 1
     ;;
 esac
+# Set where packages come from a bundle: see debian-local.sh.
+only=${only:-}
 apt() {
-    apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1 && return 0
+    # shellcheck disable=SC2086 # a list of options
+    apt-get -q $only -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1 && return 0
     code=$?
     # A host that was switched off in the middle of an installation: dpkg says so, and how to mend it.
     grep -q 'dpkg --configure -a' "$log" || return "$code"
     dpkg --force-confold --configure -a </dev/null >"$log" 2>&1 || return 1
-    apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1
+    # shellcheck disable=SC2086
+    apt-get -q $only -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1
 }
 install() {
     apt -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold install -- "$@"
 }
 # The lists may be fresh enough; if a package is not found or gone from the archive, they were not.
-if [ -n "$(ls /var/lib/apt/lists/*Packages* 2>/dev/null | head -n 1)" ] && install "$@"; then
+if { [ -n "$only" ] || [ -n "$(ls /var/lib/apt/lists/*Packages* 2>/dev/null | head -n 1)" ]; } && install "$@"; then
     exit 0
 fi
 apt update && install "$@" && exit 0

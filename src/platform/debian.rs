@@ -1,33 +1,38 @@
-//! Debian 11, 12 and 13.
+//! Debian 11, 12 and 13; what Ubuntu has in common with them.
 
-use super::{Daemon, Platform, debian_go};
-use crate::cluster::{Os, PackageSource, Version};
+use super::{Archive, Daemon, Platform, debian_go};
+use crate::cluster::{InstallMethod, Os, PackageSource, Version};
 
 /// What differs from release to release.
 #[derive(Debug)]
 pub(super) struct Release {
-    postgresql: &'static [u16],
-    etcd: Version,
-    haproxy: Version,
-    keepalived: Version,
-    packaged_etcd: Option<Version>,
-    packaged_patroni: Option<Version>,
-    packaged_keepalived: Version,
-    haproxy_runtime: &'static [&'static str],
+    pub(super) postgresql: &'static [u16],
+    /// How etcd is installed if the inventory does not say: from source where the archive has every Go library it imports.
+    pub(super) etcd_method: InstallMethod,
+    pub(super) etcd: Version,
+    pub(super) haproxy: Version,
+    pub(super) keepalived: Version,
+    pub(super) packaged_etcd: Option<Version>,
+    pub(super) packaged_patroni: Option<Version>,
+    pub(super) packaged_haproxy: Version,
+    pub(super) packaged_keepalived: Version,
+    pub(super) haproxy_runtime: &'static [&'static str],
     /// What etcd's source imports.
-    etcd_imports: &'static [&'static str],
-    keepalived_runtime: &'static [&'static str],
-    systemd: u16,
+    pub(super) etcd_imports: &'static [&'static str],
+    pub(super) keepalived_runtime: &'static [&'static str],
+    pub(super) systemd: u16,
 }
 
 static BULLSEYE: Release = Release {
     postgresql: &[13],
+    etcd_method: InstallMethod::Source,
     etcd: Version::new(3, 4, 23),
     haproxy: Version::new(2, 2, 9),
     keepalived: Version::new(2, 2, 7),
     // 3.3.25 lacks the pre-vote and learners; 2.0.2 lacks etcd v3 as we use it. Both are refused, not tried.
     packaged_etcd: None,
     packaged_patroni: None,
+    packaged_haproxy: Version::new(2, 2, 9),
     packaged_keepalived: Version::new(2, 1, 5),
     haproxy_runtime: &["libssl1.1", "libpcre2-8-0", "libpcre2-posix2", "libcrypt1", "libsystemd0"],
     etcd_imports: debian_go::BULLSEYE,
@@ -37,11 +42,13 @@ static BULLSEYE: Release = Release {
 
 static BOOKWORM: Release = Release {
     postgresql: &[15],
+    etcd_method: InstallMethod::Source,
     etcd: Version::new(3, 4, 23),
     haproxy: Version::new(2, 6, 12),
     keepalived: Version::new(2, 2, 7),
     packaged_etcd: Some(Version::new(3, 4, 23)),
     packaged_patroni: Some(Version::new(3, 0, 2)),
+    packaged_haproxy: Version::new(2, 6, 12),
     packaged_keepalived: Version::new(2, 2, 7),
     haproxy_runtime: &["libssl3", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
     etcd_imports: debian_go::BOOKWORM,
@@ -51,11 +58,13 @@ static BOOKWORM: Release = Release {
 
 static TRIXIE: Release = Release {
     postgresql: &[17],
+    etcd_method: InstallMethod::Source,
     etcd: Version::new(3, 5, 16),
     haproxy: Version::new(3, 0, 11),
     keepalived: Version::new(2, 3, 3),
     packaged_etcd: Some(Version::new(3, 5, 16)),
     packaged_patroni: Some(Version::new(4, 0, 7)),
+    packaged_haproxy: Version::new(3, 0, 11),
     packaged_keepalived: Version::new(2, 3, 3),
     haproxy_runtime: &["libssl3t64", "libpcre2-8-0", "libpcre2-posix3", "libcrypt1", "libsystemd0"],
     etcd_imports: debian_go::TRIXIE,
@@ -85,6 +94,15 @@ impl Platform for Release {
         vec!["postgresql-common".to_owned(), format!("postgresql-{major}")]
     }
 
+    fn postgresql_archive(&self, source: PackageSource) -> Option<Archive> {
+        (source == PackageSource::Pgdg).then_some(Archive {
+            name: "the PostgreSQL project's archive (PGDG)",
+            base: "https://apt.postgresql.org/pub/repos/apt",
+            mark: "/etc/apt/sources.list.d/pgdg.sources",
+            script: include_str!("debian-archive.sh"),
+        })
+    }
+
     fn postgresql_bin_dir(&self, major: u16) -> String {
         format!("/usr/lib/postgresql/{major}/bin")
     }
@@ -101,6 +119,13 @@ impl Platform for Release {
         "/var/lib/postgresql"
     }
 
+    fn default_method(&self, daemon: Daemon) -> InstallMethod {
+        match daemon {
+            Daemon::Etcd => self.etcd_method,
+            Daemon::Patroni | Daemon::Haproxy | Daemon::Keepalived => InstallMethod::Source,
+        }
+    }
+
     fn proven_version(&self, daemon: Daemon) -> Version {
         match daemon {
             Daemon::Etcd => self.etcd,
@@ -114,7 +139,7 @@ impl Platform for Release {
         match daemon {
             Daemon::Etcd => self.packaged_etcd,
             Daemon::Patroni => self.packaged_patroni,
-            Daemon::Haproxy => Some(self.haproxy),
+            Daemon::Haproxy => Some(self.packaged_haproxy),
             Daemon::Keepalived => Some(self.packaged_keepalived),
         }
     }
@@ -175,7 +200,11 @@ impl Platform for Release {
     }
 
     fn package_query(&self) -> &'static str {
-        r#"dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@" | sed -n 's/ installed$//p'"#
+        r#"dpkg-query -W -f '${Package} ${db:Status-Status}\n' "$@""#
+    }
+
+    fn script_files(&self) -> &'static [&'static str] {
+        &["/etc/postgresql-common/createcluster.conf", "/usr/sbin/policy-rc.d"]
     }
 
     fn install_script(&self) -> &'static str {
@@ -188,5 +217,21 @@ impl Platform for Release {
 
     fn systemd_version(&self) -> u16 {
         self.systemd
+    }
+
+    fn fetch_script(&self) -> &'static str {
+        include_str!("debian-fetch.sh")
+    }
+
+    fn bundle_index(&self) -> &'static str {
+        "Packages"
+    }
+
+    fn bundle_needs_script(&self) -> &'static str {
+        concat!(include_str!("debian-local.sh"), include_str!("debian-needs.sh"))
+    }
+
+    fn bundle_install_script(&self) -> &'static str {
+        concat!(include_str!("debian-local.sh"), include_str!("debian-install.sh"))
     }
 }

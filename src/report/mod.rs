@@ -8,6 +8,7 @@ mod history;
 mod json;
 mod plan;
 mod progress;
+mod removal;
 mod style;
 
 pub use diff::{SETTINGS, diff, painted, stat, text_diff, unified};
@@ -16,4 +17,5 @@ pub use history::history;
 pub use json::JsonLines;
 pub use plan::plan;
 pub use progress::Progress;
+pub use removal::removal;
 pub use style::{ColorChoice, Style, plain};

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 pub use finding::{Finding, Level, Verdict};
 pub use patroni::same;
-pub use probe::{Http, PROBE, Probe, Server, Sql, Stat, Told, Unit, question};
+pub use probe::{Http, PROBE, Probe, Server, Sql, Stat, Told, Unit, question, units};
 pub use standing::Standing;
 
 use crate::cluster::{Cluster, NodeName};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::cluster::{Cluster, NodeName, SecretName, Secrets};
 
@@ -13,29 +13,43 @@ pub const PROBE: &str = include_str!("probe.py");
 /// Seconds each single question may take.
 const LIMIT_SECONDS: u32 = 3;
 
-/// The probe's input for a node; `token` asks it to write and read that text through the VIP too. Its one argument is the
-/// folder of PostgreSQL's programs.
-pub fn question(cluster: &Cluster, node: &NodeName, secrets: &Secrets, token: Option<&str>) -> Option<Value> {
+/// The services that a cluster consists of.
+const UNITS: [&str; 4] = ["etcd.service", "patroni.service", "haproxy.service", "keepalived.service"];
+
+/// The probe's input for a node: names and values, each ended by a NUL. `units` asks systemd too; `token` asks it to write and
+/// read that text through the VIP. Its one argument is the folder of PostgreSQL's programs.
+pub fn question(
+    cluster: &Cluster,
+    node: &NodeName,
+    secrets: &Secrets,
+    units: bool,
+    token: Option<&str>,
+) -> Option<Vec<u8>> {
     let node = cluster.node(node)?;
-    let sql = token.and_then(|token| {
-        Some(json!({
-            "database": "postgres",
-            "user": "quorate_probe",
-            "password": secrets.get(&SecretName::Probe)?.expose(),
-            "primary_port": cluster.haproxy.primary_port,
-            "replica_port": cluster.haproxy.replica_port,
-            "token": token,
-        }))
-    });
-    Some(json!({
-        "limit_seconds": LIMIT_SECONDS,
-        "etcd": format!("http://{}:{}", node.address, cluster.etcd.client_port),
-        "patroni": format!("http://{}:{}", node.address, cluster.patroni.port),
-        "haproxy_socket": "/run/haproxy/admin.sock",
-        "vip": cluster.vip.address.to_string(),
-        "units": ["etcd.service", "patroni.service", "haproxy.service", "keepalived.service"],
-        "sql": sql,
-    }))
+    let mut text = String::new();
+    let mut ask = |name: &str, value: &str| text.extend([name, "\0", value, "\0"]);
+    ask("limit_seconds", &LIMIT_SECONDS.to_string());
+    ask("etcd", &format!("http://{}:{}", node.address, cluster.etcd.client_port));
+    ask("patroni", &format!("http://{}:{}", node.address, cluster.patroni.port));
+    ask("haproxy_socket", "/run/haproxy/admin.sock");
+    ask("vip", &cluster.vip.address.to_string());
+    if units {
+        ask("units", &UNITS.join(" "));
+    }
+    if let Some((token, secret)) = token.zip(secrets.get(&SecretName::Probe)) {
+        ask("database", "postgres");
+        ask("user", "quorate_probe");
+        ask("password", secret.expose());
+        ask("primary_port", &cluster.haproxy.primary_port.to_string());
+        ask("replica_port", &cluster.haproxy.replica_port.to_string());
+        ask("token", token);
+    }
+    Some(text.into_bytes())
+}
+
+/// The states of a cluster's services, from whoever knows them.
+pub fn units(state: impl Fn(&str) -> Unit) -> BTreeMap<String, Unit> {
+    UNITS.into_iter().map(|unit| (unit.to_owned(), state(unit))).collect()
 }
 
 /// An answer, or why there is none.
@@ -79,7 +93,8 @@ pub struct Probe {
     pub haproxy: Told<Vec<Stat>>,
     /// Whether the host holds the VIP.
     pub vip: Told<bool>,
-    /// The units' states.
+    /// The units' states; an error if they were not asked for.
+    #[serde(default = "not_asked")]
     pub units: Told<BTreeMap<String, Unit>>,
     /// SQL through the VIP, from the host that was asked for it.
     #[serde(default)]
@@ -96,13 +111,23 @@ impl Probe {
     }
 }
 
+fn not_asked<T>() -> Told<T> {
+    Told::Error("not asked".to_owned())
+}
+
 /// An HTTP answer.
 #[derive(Debug, Clone, Deserialize, PartialEq)]
 pub struct Http {
     /// The status code.
     pub status: u16,
     /// The decoded body; null when it was no JSON.
+    #[serde(rename = "text", deserialize_with = "decoded")]
     pub body: Value,
+}
+
+/// The probe hands a body on as it is: to decode it here costs the host nothing.
+fn decoded<'a, D: serde::Deserializer<'a>>(text: D) -> Result<Value, D::Error> {
+    Ok(serde_json::from_str(&String::deserialize(text)?).unwrap_or(Value::Null))
 }
 
 impl Http {

@@ -4,6 +4,7 @@
 #   etcd-release.sh RELEASE.tar.gz VERSION WORKDIR OUT.tar.gz
 #
 # RELEASE  upstream's archive; its checksum has been checked by the caller
+# QUORATE_BUILD (environment) the system that the result is for
 # OUT      bin/etcd bin/etcdctl [bin/etcdutl]
 set -eu
 umask 022
@@ -23,8 +24,10 @@ for name in etcd etcdctl etcdutl; do
 done
 [ -s "$work/stage/bin/etcd" ] || die "no etcd in the archive"
 "$work/stage/bin/etcd" --version | grep -q "ersion: $version\$" || die "the archive's etcd is not $version"
+# Which system this is for: read before it is shipped, and on each host before it is put in its place.
+printf '%s\n' "${QUORATE_BUILD:?}" >"$work/stage/.quorate-build"
 cd "$work/stage"
-tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX -cf "$work/out.tar" bin
+tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX -cf "$work/out.tar" .quorate-build bin
 gzip -n <"$work/out.tar" >"$out.part"
 mv -f "$out.part" "$out"
 echo "wrote $out"

@@ -5,6 +5,7 @@
 #
 # SOURCE   upstream's tag archive; its checksum has been checked by the caller
 # WORKDIR  empty, ours alone; about 700 MB are used and nothing outside is written but OUT
+# QUORATE_BUILD (environment) the system that the result is for
 # OUT      bin/etcd bin/etcdctl [bin/etcdutl], the same bytes for the same inputs and the same Go
 # PATCHES  optional, also checked by the caller: one .patch/.diff file, or a Debian packaging archive (*.debian.tar.xz) whose
 #          debian/patches/series is applied. 3.5.16 needs it on Debian 13: the distribution has only grpc-gateway v2 and
@@ -135,8 +136,11 @@ done
 if [ ! -x bin/etcd ] || [ ! -x bin/etcdctl ]; then die "etcd or etcdctl is missing from the build"; fi
 echo "built $(echo bin/*), commit ${sha:-unknown}"
 
+# Which system this is for: read before it is shipped, and on each host before it is put in its place.
+printf '%s\n' "${QUORATE_BUILD:?}" >"$work/stage/.quorate-build"
+
 # Sorted names, no owner, no time, no umask: equal inputs give equal bytes. Moved into place whole.
-tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX -cf "$work/out.tar" bin || die "tar failed"
+tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX -cf "$work/out.tar" .quorate-build bin || die "tar failed"
 gzip -n <"$work/out.tar" >"$out.part" || die "gzip failed"
 mv -f "$out.part" "$out"
 echo "wrote $out ($(wc -c <"$out") bytes)"

@@ -5,6 +5,7 @@
 #
 # SOURCE   upstream's archive; its checksum has been checked by the caller
 # WORKDIR  empty, ours alone; nothing outside it is written but OUT
+# QUORATE_BUILD (environment) the system that the result is for
 # OUT      sbin/haproxy, the same bytes for the same inputs and the same compiler and libraries
 set -eu
 umask 022
@@ -89,8 +90,11 @@ strip -o "$work/stage/sbin/haproxy" haproxy >>"$log" 2>&1 || failed "strip"
 "$work/stage/sbin/haproxy" -v >>"$log" 2>&1 || failed "haproxy -v after strip"
 echo "built sbin/haproxy: $(sed -n -E 's/^Running on (OpenSSL|SSL library) version *: *//p' "$work/vv")"
 
+# Which system this is for: read before it is shipped, and on each host before it is put in its place.
+printf '%s\n' "${QUORATE_BUILD:?}" >"$work/stage/.quorate-build"
+
 # Sorted names, no owner, no time, no umask: equal inputs give equal bytes. Moved into place whole.
-tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX -cf "$work/out.tar" -C "$work/stage" sbin || die "tar failed"
+tar --sort=name --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=u=rwX,go=rX -cf "$work/out.tar" -C "$work/stage" .quorate-build sbin || die "tar failed"
 gzip -n <"$work/out.tar" >"$out.part" || die "gzip failed"
 mv -f "$out.part" "$out"
 echo "wrote $out ($(wc -c <"$out") bytes)"

@@ -25,6 +25,8 @@ pub(crate) struct Look {
     pub(crate) cluster: Cluster,
     pub(crate) secrets: Secrets,
     pub(crate) memory: u64,
+    /// firewalld's version, where it runs.
+    pub(crate) firewalld: Option<Version>,
     pub(crate) desired: Desired,
     pub(crate) nodes: BTreeMap<NodeName, ObservedNode>,
     pub(crate) details: BTreeMap<NodeName, Details>,
@@ -36,11 +38,12 @@ pub(crate) fn name(node: &str) -> NodeName {
     NodeName::new(node).unwrap()
 }
 
-fn render(cluster: &Cluster, secrets: &Secrets, memory: u64) -> Desired {
+fn render(cluster: &Cluster, secrets: &Secrets, memory: u64, firewalld: Option<Version>) -> Desired {
     static TEMPLATES: std::sync::LazyLock<Templates> = std::sync::LazyLock::new(|| Templates::embedded().unwrap());
     let mut facts = facts(cluster, &debian("13"));
     for facts in facts.values_mut() {
         facts.memory_bytes = memory;
+        facts.firewalld = firewalld;
     }
     desired(&Inputs { cluster, facts: &facts, secrets }, &TEMPLATES).unwrap()
 }
@@ -59,10 +62,19 @@ impl Look {
         Self::of(cluster(3))
     }
 
+    /// The same on hosts where firewalld runs.
+    pub(crate) fn behind_firewalld() -> Self {
+        Self::on(cluster(3), Some(Version::new(1, 3, 3)))
+    }
+
     /// A cluster that is as its inventory says.
     pub(crate) fn of(cluster: Cluster) -> Self {
+        Self::on(cluster, None)
+    }
+
+    fn on(cluster: Cluster, firewalld: Option<Version>) -> Self {
         let (secrets, memory) = (secrets(&cluster), 4 << 30);
-        let desired = render(&cluster, &secrets, memory);
+        let desired = render(&cluster, &secrets, memory, firewalld);
         let data: BTreeMap<_, _> = cluster.nodes.iter().map(|node| (node.name.clone(), folders(&cluster))).collect();
         let roles = desired.roles.iter().map(|(name, sql)| (name.clone(), role_mark(SALT, sql.expose()))).collect();
         let applied = Applied {
@@ -104,13 +116,13 @@ impl Look {
             timeline: Some(1),
             ..Standing::default()
         };
-        Self { cluster, secrets, memory, desired, nodes, details, standing, data }
+        Self { cluster, secrets, memory, firewalld, desired, nodes, details, standing, data }
     }
 
     /// Changes what is wanted; what is there stays.
     pub(crate) fn wants(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
-        self.desired = render(&self.cluster, &self.secrets, self.memory);
+        self.desired = render(&self.cluster, &self.secrets, self.memory, self.firewalld);
         self
     }
 
@@ -161,6 +173,9 @@ pub(crate) fn observed(wanted: &DesiredNode) -> ObservedNode {
             ..unit("loaded", "active", "enabled", STARTED)
         };
         node.units.insert(service.unit.clone(), unit);
+    }
+    for told in &wanted.told {
+        node.units.insert(told.unit.clone(), unit("loaded", "active", "enabled", STARTED));
     }
     for masked in &wanted.masked {
         node.units.insert(masked.clone(), unit("masked", "inactive", "masked", 0.0));

@@ -10,8 +10,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use quorate::cluster::{
-    Arch, Artifacts, Cluster, ClusterName, Durability, Etcd, Facts, Haproxy, InstallMethod, Interface, Keepalived,
-    Node, NodeName, Os, OsFamily, Patroni, Postgresql, Secret, SecretName, Secrets, Ssh, Tags, Timings, Version, Vip,
+    Arch, Artifacts, Cluster, ClusterName, Durability, Etcd, Facts, Firewall, Haproxy, Interface, Keepalived, Node,
+    NodeName, Os, OsFamily, Patroni, Postgresql, Secret, SecretName, Secrets, Ssh, Tags, Timings, Version, Vip,
 };
 
 /// A node with nothing but name and address.
@@ -33,12 +33,13 @@ pub(crate) fn cluster(nodes: u8) -> Cluster {
         nodes: (1..=nodes).map(|n| node(&format!("db0{n}"), &format!("192.168.13.{}", address(n)))).collect(),
         vip: Vip { address: Ipv4Addr::new(192, 168, 13, 48), prefix: None, interface: None },
         durability: Durability::default(),
+        firewall: Firewall::default(),
         timings: Timings::default(),
         etcd: Etcd::default(),
         postgresql: Postgresql::default(),
         patroni: Patroni::default(),
         haproxy: Haproxy::default(),
-        keepalived: Keepalived { install: InstallMethod::Source, version: None, router_id: 48 },
+        keepalived: Keepalived { install: None, version: None, router_id: 48 },
         artifacts: Artifacts::default(),
         secrets_file: PathBuf::from("/nowhere/ha.secrets.yml"),
         secret_sources: BTreeMap::new(),
@@ -69,6 +70,8 @@ pub(crate) fn facts(cluster: &Cluster, os: &Os) -> BTreeMap<NodeName, Facts> {
         cpus: 2,
         interface: Interface::new("ens192").unwrap(),
         prefix: 24,
+        firewalld: None,
+        selinux: false,
     };
     cluster.nodes.iter().map(|node| (node.name.clone(), facts.clone())).collect()
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use quorate::apply::{ApplyError, Event, Events, Observation, Operator, Outcome, Setting, apply, observe, preflight};
-use quorate::artifact::{Catalogue, Recipe, Store};
+use quorate::apply::{
+    ApplyError, Destroyed, Event, Events, Observation, Operator, Outcome, Setting, apply, destroy, observe, preflight,
+};
+use quorate::artifact::{Bundle, Catalogue, Recipe, Store};
 use quorate::cluster::{Cluster, Facts, Identifier, NodeName, ParameterValue, Secrets};
 use quorate::component::{Desired, Inputs, Templates, desired};
-use quorate::plan::{Plan, Survey};
+use quorate::plan::{Data, Plan, Survey};
 use quorate::verify::Finding;
 use serde_json::Value;
 
@@ -23,6 +25,8 @@ pub(crate) struct Bench {
     pub(crate) store: Store,
     pub(crate) operator: Operator,
     pub(crate) dcs: Value,
+    /// Where packages and programs come from instead of the cache.
+    pub(crate) bundle: Option<Bundle>,
     _cache: tempfile::TempDir,
 }
 
@@ -58,6 +62,7 @@ impl Bench {
             store: Store::new(cache.path()),
             operator: operator("aki"),
             dcs: Value::Null,
+            bundle: None,
             cluster,
             _cache: cache,
         };
@@ -65,7 +70,8 @@ impl Bench {
         bench
     }
 
-    fn facts(&self) -> BTreeMap<NodeName, Facts> {
+    /// What the hosts are.
+    pub(crate) fn facts(&self) -> BTreeMap<NodeName, Facts> {
         let nodes = self.cluster.nodes.iter();
         nodes
             .map(|node| {
@@ -87,7 +93,7 @@ impl Bench {
         for (name, node) in &wanted.nodes {
             for program in &node.programs {
                 let recipe = Recipe::of(program, &facts[name].os, facts[name].arch, &self.catalogue).unwrap();
-                self.store.write(&self.store.built(&recipe.key), b"an archive").unwrap();
+                self.store.write(&self.store.built(&recipe.key), &archive(&recipe.system)).unwrap();
             }
         }
         wanted.dcs
@@ -119,8 +125,9 @@ impl Bench {
 
     fn within<T>(&self, world: &Shared, work: impl AsyncFnOnce(&Setting<'_>) -> T) -> T {
         let Self { cluster, secrets, templates, catalogue, store, operator, .. } = self;
+        let bundle = self.bundle.as_ref();
         let ignored = BTreeSet::new();
-        let setting = Setting { cluster, secrets, templates, catalogue, store, operator, ignored: &ignored };
+        let setting = Setting { cluster, secrets, templates, catalogue, store, operator, ignored: &ignored, bundle };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         world.with(World::begin);
         runtime.block_on(work(&setting))
@@ -151,6 +158,7 @@ impl Bench {
                 store: &other.store,
                 operator: &other.operator,
                 ignored: &ignored,
+                bundle: None,
             };
             let ((one, told), (two, said)) = (Events::channel(), Events::channel());
             let second = async {
@@ -159,6 +167,25 @@ impl Bench {
             };
             let (first, second) = tokio::join!(run(mine, world, &one, |_| Ok(()), told), second);
             [first, second]
+        })
+    }
+
+    /// Takes the cluster away.
+    pub(crate) fn destroy(&self, world: &Shared, data: Data) -> Result<Destroyed, ApplyError> {
+        self.removal(world, data, Ok(()))
+    }
+
+    /// Takes it away, data too, if that is approved.
+    pub(crate) fn destroy_if(&self, world: &Shared, approved: Result<(), ApplyError>) -> Result<Destroyed, ApplyError> {
+        self.removal(world, Data::Goes, approved)
+    }
+
+    fn removal(&self, world: &Shared, data: Data, approved: Result<(), ApplyError>) -> Result<Destroyed, ApplyError> {
+        self.within(world, async |setting| {
+            let mut fleet = world.fleet();
+            let done = destroy(setting, &mut fleet, &Events::channel().0, data, async |_| approved).await;
+            fleet.close().await;
+            done
         })
     }
 
@@ -190,6 +217,17 @@ async fn run(
         all.push(event);
     }
     Ran { outcome, events: all, planned }
+}
+
+/// The smallest archive that is shipped to a host of that system.
+pub(crate) fn archive(system: &str) -> Vec<u8> {
+    let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let text = format!("{system}\n");
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, quorate::artifact::MARK, text.as_bytes()).unwrap();
+    archive.into_inner().unwrap().finish().unwrap()
 }
 
 pub(crate) fn operator(user: &str) -> Operator {

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use super::World;
 
+/// All services of a node.
+pub(super) const UNITS: [&str; 4] = ["etcd.service", "patroni.service", "haproxy.service", "keepalived.service"];
 /// How long a daemon is away when it restarts.
 const RESTART: f64 = 0.5;
 /// A process begins, and a mark is made, after the files that it reads.

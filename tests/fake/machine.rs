@@ -28,6 +28,16 @@ impl Live {
         String::from_utf8(self.bytes.clone().unwrap()).unwrap()
     }
 
+    /// Somebody writes something else into it.
+    pub(crate) fn edit(&mut self, text: &str) {
+        self.bytes = Some(text.as_bytes().to_vec());
+        self.sum = sha256(text.as_bytes());
+    }
+
+    pub(crate) fn append(&mut self, text: &str) {
+        self.edit(&(self.text() + text));
+    }
+
     pub(super) fn holds(&self, needle: &str) -> bool {
         self.bytes.as_ref().is_some_and(|bytes| bytes.windows(needle.len()).any(|part| part == needle.as_bytes()))
     }
@@ -92,12 +102,14 @@ pub(crate) struct Haproxy {
 pub(crate) struct Machine {
     pub(crate) live: BTreeMap<String, Live>,
     pub(crate) staged: BTreeMap<String, Live>,
-    pub(super) accounts: BTreeSet<String>,
-    pub(super) packages: BTreeSet<String>,
+    pub(crate) accounts: BTreeSet<String>,
+    pub(crate) packages: BTreeSet<String>,
     pub(crate) programs: BTreeMap<String, String>,
     pub(crate) links: BTreeMap<String, String>,
     pub(crate) units: BTreeMap<String, Unit>,
-    pub(super) owner: String,
+    pub(crate) owner: String,
+    /// What was made here: kind and name.
+    pub(super) made: BTreeSet<(String, String)>,
     pub(super) daemon_reloaded: f64,
     /// Since when a restart is due, by unit.
     pub(crate) due: BTreeMap<String, f64>,
@@ -118,24 +130,41 @@ impl Machine {
         let args = &command.args;
         match command.step.split(' ').next().unwrap() {
             "claiming" => self.owner.clone_from(&args[0]),
-            "masking" => args.iter().for_each(|unit| self.units.entry(unit.clone()).or_default().masked = true),
-            "installing" => self.packages.extend(args.iter().cloned()),
+            "masking" => {
+                self.made("mask", args.iter());
+                for unit in args {
+                    self.units.entry(unit.clone()).or_default().masked = true;
+                }
+            }
+            "installing" => {
+                // From a bundle: first how many files there are, then path, size and sum of each.
+                let files = args.first().and_then(|count| count.parse::<usize>().ok());
+                self.packages.extend(args.iter().skip(files.map_or(0, |count| 1 + 3 * count)).cloned());
+            }
             "shipping" => drop(self.programs.insert(args[0].clone(), args[1].clone())),
             "linking" => self.links.extend(args.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone()))),
-            "making" if command.step == "making accounts" => {
+            "making"
+                if command.step.starts_with("making account") || command.step.starts_with("making the account") =>
+            {
+                let missing: Vec<String> =
+                    args.chunks(2).map(|pair| pair[0].clone()).filter(|name| !self.accounts.contains(name)).collect();
+                self.made("account", missing.iter());
                 self.accounts.extend(args.chunks(2).map(|pair| pair[0].clone()));
             }
             "making" if command.step == "making folders" => {
                 for four in args.chunks(4) {
                     let (owner, group) = (four[1].clone(), four[2].clone());
                     let mode = u32::from_str_radix(&four[3], 8).unwrap();
+                    if !self.live.contains_key(&four[0]) {
+                        self.made("folder", std::iter::once(&four[0]));
+                    }
                     let folder = Live { owner, group, mode, bytes: None, sum: String::new(), modified: clock };
                     self.live.insert(four[0].clone(), folder);
                 }
             }
             "staging" => self.stage(command, clock),
             "making" => return self.commit(args, clock),
-            "staying" => {}
+            "staying" | "asking" | "bringing" | "clearing" | "building" | "searching" => {}
             "discarding" => self.staged.retain(|path, _| !args.contains(path)),
             "writing" => self.journal.extend(records(&String::from_utf8_lossy(&command.stdin))),
             "keeping" => return self.keep(command),
@@ -143,6 +172,10 @@ impl Machine {
             _ => panic!("the fake does not know the step {:?}", command.step),
         }
         0
+    }
+
+    fn made<'a>(&mut self, kind: &str, names: impl Iterator<Item = &'a String>) {
+        self.made.extend(names.map(|name| (kind.to_owned(), name.clone())));
     }
 
     fn stage(&mut self, command: &Command, clock: f64) {

@@ -8,6 +8,7 @@
 
 pub(crate) mod bench;
 mod daemons;
+mod farewell;
 mod lock;
 mod machine;
 mod patroni;
@@ -93,6 +94,8 @@ pub(crate) struct World {
     /// How often a leader's PostgreSQL was restarted in place.
     pub(crate) leader_restarts: u32,
     pub(crate) switchovers: u32,
+    /// What a host's first answer says instead of something else.
+    pub(crate) altered: BTreeMap<NodeName, (String, String)>,
 }
 
 #[derive(Clone)]
@@ -148,6 +151,7 @@ impl Shared {
             upset: None,
             unlock_at: None,
             stuck: BTreeSet::new(),
+            altered: BTreeMap::new(),
             violations: Vec::new(),
             serving: false,
             leader_restarts: 0,
@@ -195,6 +199,15 @@ impl World {
     /// A run begins: nothing of a former one's death is left, and time goes on from where it is.
     pub(crate) fn begin(&mut self) {
         (self.dead, self.epoch) = (false, None);
+    }
+
+    /// A host gets another name.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        let [from, to] = [from, to].map(|name| NodeName::new(name).unwrap());
+        let member = self.members.remove(&from).unwrap();
+        self.members.insert(to.clone(), member);
+        let address = self.addresses.remove(&from).unwrap();
+        self.addresses.insert(to, address);
     }
 
     /// Time goes by without any run.
@@ -286,7 +299,23 @@ impl World {
                 at_once(code, text)
             }
             "surveying" => {
-                at_once(0, survey(&self.addresses[name], clock) + &state::remembered(&self.machines[name], clock))
+                let mut text = survey(&self.addresses[name], clock);
+                if let Some((from, to)) = self.altered.get(name) {
+                    text = text.replace(from, to);
+                }
+                text += &state::remembered(&self.machines[name], clock);
+                // With the probe among its arguments, the cluster is asked too.
+                let told = if args[0].is_empty() { String::new() } else { self.probe(name, command).1 };
+                at_once(0, format!("{text}=probe 0 {}\n{told}\n", told.len()))
+            }
+            "reading" if step == "reading what there is of ours" => at_once(0, self.remains(name, args)),
+            "removing" | "forgetting" => {
+                let (code, text) = self.remove(name, command);
+                at_once(code, text)
+            }
+            "tidying" => {
+                self.machines.get_mut(name).unwrap().lock = None;
+                at_once(0, String::new())
             }
             "reading" if step.ends_with("state") => at_once(0, state::state(&self.machines[name], args, clock)),
             "reading" if step == "reading what differs" => at_once(0, self.details(name, args)),

@@ -10,7 +10,7 @@ use super::World;
 use super::patroni::IDS;
 
 fn http(body: &Value) -> Value {
-    json!({"ok": {"status": 200, "body": body}})
+    json!({"ok": {"status": 200, "text": body.to_string()}})
 }
 
 fn id(name: &NodeName) -> &'static str {
@@ -19,14 +19,16 @@ fn id(name: &NodeName) -> &'static str {
 
 impl World {
     pub(super) fn probe(&self, name: &NodeName, command: &Command) -> (i32, String) {
-        let asked: Value = serde_json::from_slice(&command.stdin).unwrap();
+        let words = std::str::from_utf8(&command.stdin).unwrap().split('\0').collect::<Vec<_>>();
+        let asked = |what: &str| words.chunks(2).find(|pair| pair[0] == what).map(|pair| pair[1]);
         let machine = &self.machines[name];
-        // Without an interpreter among its arguments, it is the one that the host remembers.
+        // Together with the first question, its interpreter is the one that the host remembers.
+        let alone = command.step == "asking the cluster";
         let remembered = machine.remembered.as_ref().map(|(_, interpreter)| interpreter);
-        let interpreter = if command.args.len() > 1 { Some(&command.args[0]) } else { remembered };
+        let interpreter = if alone { Some(&command.args[0]) } else { remembered };
         // Before an upgrade the wanted one is not there yet, but the one that runs is.
         let there = |one: &String| machine.programs.keys().any(|root| one.starts_with(root.as_str()));
-        let runs = command.args.len() > 1 && machine.links.get("/usr/local/bin/patroni").is_some_and(there);
+        let runs = alone && machine.links.get("/usr/local/bin/patroni").is_some_and(there);
         if !runs && !interpreter.is_some_and(there) {
             return (3, String::new());
         }
@@ -42,17 +44,19 @@ impl World {
         }
         told["haproxy"] =
             if self.runs(name, "haproxy.service") { json!({"ok": self.routes(name)}) } else { refused.clone() };
-        let mut units = json!({});
-        for unit in asked["units"].as_array().unwrap() {
-            let state = machine.units.get(unit.as_str().unwrap()).cloned().unwrap_or_default();
-            units[unit.as_str().unwrap()] = json!({
-                "active": if state.active { "active" } else { "inactive" },
-                "enabled": if state.enabled { "enabled" } else { "disabled" },
-                "restarts": 0,
-            });
+        if let Some(asked) = asked("units") {
+            let mut units = json!({});
+            for unit in asked.split(' ') {
+                let state = machine.units.get(unit).cloned().unwrap_or_default();
+                units[unit] = json!({
+                    "active": if state.active { "active" } else { "inactive" },
+                    "enabled": if state.enabled { "enabled" } else { "disabled" },
+                    "restarts": 0,
+                });
+            }
+            told["units"] = json!({"ok": units});
         }
-        told["units"] = json!({"ok": units});
-        if !asked["sql"].is_null() {
+        if asked("token").is_some() {
             told["sql"] = self.through_vip().unwrap_or(refused);
         }
         (0, told.to_string())

@@ -18,6 +18,7 @@ pub(super) fn remembered(machine: &Machine, clock: f64) -> String {
 
 pub(super) fn state(machine: &Machine, args: &[String], clock: f64) -> String {
     let mut sections: BTreeMap<&str, String> = BTreeMap::new();
+    let mut words = String::new();
     for pair in args.chunks(2) {
         let name = pair[1].as_str();
         let mut add = |section, line: String| sections.entry(section).or_default().push_str(&line);
@@ -26,7 +27,7 @@ pub(super) fn state(machine: &Machine, args: &[String], clock: f64) -> String {
                 if let Some(file) = machine.live.get(name) {
                     let kind = if file.is_folder() { "directory" } else { "regular file" };
                     let (owner, group, mode, _) = file.content();
-                    add("entries", format!("{owner} {group} {mode:o} {kind}|{:.9}|{name}\n", file.modified));
+                    add("entries", format!("{owner} {group} {mode:o} 1 {kind}|{:.9}|{name}\n", file.modified));
                 }
             }
             "file" => {
@@ -34,8 +35,8 @@ pub(super) fn state(machine: &Machine, args: &[String], clock: f64) -> String {
                     add("sums", format!("{}  {name}\n", file.sum));
                 }
             }
-            "account" if machine.accounts.contains(name) => add("accounts", format!("{name}\n")),
-            "package" if machine.packages.contains(name) => add("packages", format!("{name}\n")),
+            "account" if machine.accounts.contains(name) => add("accounts", format!("{name}:x:1:1::/:/bin/sh\n")),
+            "package" if machine.packages.contains(name) => add("packages", format!("{name} installed\n")),
             "program" => {
                 if let Some(sum) = machine.programs.get(name) {
                     add("programs", format!("{sum} {name}\n"));
@@ -61,7 +62,13 @@ pub(super) fn state(machine: &Machine, args: &[String], clock: f64) -> String {
             "service" => {
                 add("units", unit(machine, name, clock));
                 if let Some(unit) = machine.units.get(name).filter(|unit| unit.runs()) {
-                    add("processes", format!("{name} {}\n", unit.program));
+                    let process = format!("/proc/{}", pid(name));
+                    if unit.program.contains("/python") {
+                        add("links", format!("{process}/exe -> /usr/bin/python3.13\n"));
+                        words.push_str(&section(&format!("words:{process}"), &format!("{}^@patroni^@", unit.program)));
+                    } else {
+                        add("links", format!("{process}/exe -> {}\n", unit.program));
+                    }
                 }
             }
             _ => {}
@@ -71,23 +78,20 @@ pub(super) fn state(machine: &Machine, args: &[String], clock: f64) -> String {
     sections.insert("uptime", format!("{UPTIME} 1"));
     sections.insert("owner", machine.owner.clone());
     sections.entry("data").or_default();
-    sections.insert("marks", marks(machine));
-    sections.insert("journal", journal_size(machine));
-    let pause = machine.pause.iter().map(|_| "pause");
-    sections.insert("undo", machine.undo.keys().map(String::as_str).chain(pause).collect::<Vec<_>>().join("\n"));
+    sections.entry("entries").or_default().push_str(&beside(machine));
     if let Some((number, kept)) = machine.generations.last_key_value() {
         let sums = kept.sums.iter().map(|(path, sum)| format!("{sum}  {path}")).collect::<Vec<_>>();
-        sections.insert("generation", number.to_string());
+        let current = format!("/var/lib/quorate/generations/current -> {number}\n");
+        sections.entry("links").or_default().push_str(&current);
         sections.insert("applied", sums.join("\n"));
         sections.insert("settings", kept.settings.clone());
         sections.insert("record", kept.record.clone());
     }
-    let mut text = String::new();
-    for (name, body) in sections {
-        let body = body.trim_end();
-        writeln!(text, "={name} 0 {}\n{body}", body.len()).unwrap();
-    }
-    text
+    words + &sections.into_iter().map(|(name, body)| section(name, body.trim_end())).collect::<String>()
+}
+
+fn section(name: &str, body: &str) -> String {
+    format!("={name} 0 {}\n{body}\n", body.len())
 }
 
 /// How long the journal is; empty if there is none.
@@ -96,15 +100,32 @@ pub(super) fn journal_size(machine: &Machine) -> String {
     if size == 0 { String::new() } else { size.to_string() }
 }
 
-fn marks(machine: &Machine) -> String {
+/// What is told of paths that nobody asked for: marks, what changes have replaced, the journal.
+fn beside(machine: &Machine) -> String {
     let mut text = String::new();
+    let mut entry = |path: String, size: &str, time: f64| {
+        writeln!(text, "root root 600 {size} regular file|{time:.9}|{path}").unwrap();
+    };
     for (unit, state) in machine.units.iter().filter(|(_, state)| state.reloaded > 0.0) {
-        writeln!(text, "{:.9} /run/quorate/reloaded/{unit}", state.reloaded).unwrap();
+        entry(format!("/run/quorate/reloaded/{unit}"), "0", state.reloaded);
     }
     for (unit, since) in &machine.due {
-        writeln!(text, "{since:.9} /run/quorate/restart/{unit}").unwrap();
+        entry(format!("/run/quorate/restart/{unit}"), "0", *since);
+    }
+    let pause = machine.pause.iter().map(|_| "pause");
+    for unit in machine.undo.keys().map(String::as_str).chain(pause) {
+        entry(format!("/var/lib/quorate/undo/{unit}"), "4096", 0.0);
+    }
+    let journal = journal_size(machine);
+    if !journal.is_empty() {
+        entry("/var/lib/quorate/journal".to_owned(), &journal, 0.0);
     }
     text
+}
+
+/// A number for the process of each unit.
+fn pid(unit: &str) -> usize {
+    unit.bytes().map(usize::from).sum()
 }
 
 fn unit(machine: &Machine, name: &str, clock: f64) -> String {
@@ -119,9 +140,10 @@ fn unit(machine: &Machine, name: &str, clock: f64) -> String {
     let micros = if state.active { (state.started - clock + UPTIME) * 1e6 } else { 0.0 };
     format!(
         "Id={name}\nLoadState={load}\nActiveState={}\nUnitFileState={}\nNeedDaemonReload={}\n\
-         ExecMainStartTimestampMonotonic={micros:.0}\n\n",
+         MainPID={}\nExecMainStartTimestampMonotonic={micros:.0}\n\n",
         if state.active { "active" } else { "inactive" },
         if state.enabled { "enabled" } else { "" },
         if reread { "yes" } else { "no" },
+        if state.runs() { pid(name) } else { 0 },
     )
 }

@@ -82,11 +82,38 @@ fn with(path: &str, value: &str) -> String {
             let roles = "roles: [{name: app}]";
             format!("{head}{}{vip}postgresql: {{{roles}, databases: [{{name: app, {key}: {value}}}]}}\n", nodes(""))
         }
+        ["artifacts", "pins[]", key] => {
+            format!("{head}{}{vip}artifacts: {{pins: [{{{}}}]}}\n", nodes(""), pin(Some((key, value))))
+        }
+        ["artifacts", "proxy_login"] => {
+            format!("{head}{}{vip}artifacts: {{proxy: 'http://proxy.example:8080', proxy_login: {value}}}\n", nodes(""))
+        }
+        ["artifacts", "proxy_login", key] => with("artifacts.proxy_login", &format!("{{{key}: {value}}}")),
         [group, key] => format!("{head}{}{vip}{group}: {{{key}: {value}}}\n", nodes("")),
         [group, middle, key] => format!("{head}{}{vip}{group}: {{{middle}: {{{key}: {value}}}}}\n", nodes("")),
         [key] => format!("{head}{}{vip}{key}: {value}\n", nodes("")),
         _ => panic!("no place for {path}"),
     }
+}
+
+/// A pin with one key of another value.
+fn pin(other: Option<(&str, &str)>) -> String {
+    let sum = "a".repeat(64);
+    let mut keys = vec![
+        ("component", "haproxy"),
+        ("version", "3.0.0"),
+        ("kind", "source"),
+        ("file", "haproxy-3.0.0.tar.gz"),
+        ("sha256", &sum),
+    ];
+    match other {
+        // etcd alone has releases, and they alone have an architecture.
+        Some(("arch", value)) => keys.extend([("component", "etcd"), ("kind", "release"), ("arch", value)]),
+        Some(other) => keys.push(other),
+        None => {}
+    }
+    let last: std::collections::BTreeMap<&str, &str> = keys.into_iter().collect();
+    last.iter().map(|(key, value)| format!("{key}: '{value}'")).collect::<Vec<_>>().join(", ")
 }
 
 /// The same inventory without the key.
@@ -96,6 +123,9 @@ fn without(path: &str) -> String {
     }
     if path.starts_with("postgresql.databases[]") {
         return with("postgresql", "{roles: [{name: app}], databases: [{name: app}]}");
+    }
+    if path.starts_with("artifacts.pins[]") {
+        return with("artifacts", &format!("{{pins: [{{{}}}]}}", pin(None)));
     }
     MINIMAL.to_owned()
 }
@@ -119,7 +149,7 @@ fn every_default_of_the_table_is_the_models_own() {
 
 #[test]
 fn every_key_of_the_table_reaches_the_model() {
-    let required = ["cluster", "nodes[].name", "nodes[].address", "vip", "vip.address"];
+    let required = ["cluster", "nodes[].name", "nodes[].address", "vip", "vip.address", "artifacts.pins[].kind"];
     let mut checked = 0;
     for row in rows() {
         let named = row.path.ends_with("[].name") || required.contains(&row.path.as_str());

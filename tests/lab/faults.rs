@@ -1,9 +1,11 @@
 //! Every way in which a run can be kept from its work: the right exit code, a message that says host, what, why and what to
 //! do, and nothing changed on any host.
 //!
-//! Two labs: `f1` stays bare; `f2` is brought as far as a failing build and files that their own daemons refuse.
+//! Three labs: `f1` stays bare; `f2` is brought as far as a failing build and files that their own daemons refuse; `f3` as far as
+//! archives that break out and a program that does not run, and then to a cluster.
 
 mod access;
+mod artifacts;
 mod bench;
 mod build;
 mod files;
@@ -23,6 +25,7 @@ fn bare_hosts_are_left_as_they_were() {
         ("access", access::all),
         ("preflight", preflight::all),
         ("downloads", build::downloads),
+        ("artifacts", artifacts::before_any_host),
         ("stop", stop::all),
     ] {
         let began = Instant::now();
@@ -38,5 +41,13 @@ fn a_failed_build_and_refused_files_activate_nothing() {
     let bench = Bench::fresh("f2");
     build::failing_compile(&bench);
     files::all(&bench);
+    bench.down();
+}
+
+#[test]
+fn what_is_wrong_with_archives_and_programs_activates_nothing() {
+    let bench = Bench::fresh("f3");
+    artifacts::on_the_host_that_builds(&bench);
+    artifacts::on_every_host(&bench);
     bench.down();
 }

@@ -11,9 +11,12 @@
     reason = "a test ends by panicking, and says on standard error what takes long"
 )]
 
+mod bundle;
 mod change;
+mod destroy;
 mod faults;
 mod harness;
 mod host;
 mod install;
+mod rhel;
 mod variants;

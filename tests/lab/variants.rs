@@ -314,14 +314,15 @@ fn a_release_gives_what_a_source_build_gives(lab: &Lab) {
         mkdir etcd-v3.5.16-linux-amd64/Documentation
         echo read >etcd-v3.5.16-linux-amd64/Documentation/etcd
         tar -czf release.tar.gz etcd-v3.5.16-linux-amd64
-        sh recipe.sh "$PWD/release.tar.gz" 3.5.16 "$PWD/work" "$PWD/out.tar.gz"
+        QUORATE_BUILD=debian-13-amd64 sh recipe.sh "$PWD/release.tar.gz" 3.5.16 "$PWD/work" "$PWD/out.tar.gz"
         tar -xzf out.tar.gz -C out
-        diff -r "$1" out/bin"#,
+        diff -r "$1" out/bin
+        grep -qx debian-13-amd64 out/.quorate-build"#,
     );
     // An archive of another version is not taken for the one that was asked for.
     shell(
         r#"rm -rf work && mkdir work
-        if sh recipe.sh "$PWD/release.tar.gz" 3.5.17 "$PWD/work" "$PWD/other.tar.gz" 2>said; then exit 1; fi
+        if QUORATE_BUILD=debian-13-amd64 sh recipe.sh "$PWD/release.tar.gz" 3.5.17 "$PWD/work" "$PWD/other.tar.gz" 2>said; then exit 1; fi
         grep -q 'is not 3.5.17' said
         test ! -e other.tar.gz"#,
     );

@@ -4,6 +4,7 @@
 //! refused: the default that stands in for it would be blamed for what nobody wrote.
 
 mod archive;
+mod artifacts;
 mod connections;
 mod databases;
 mod folders;
@@ -19,6 +20,7 @@ mod timings;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::access::{get, key_span};
 use super::diagnostic::{Code, Diagnostic};
@@ -34,12 +36,17 @@ pub(super) struct Context<'a> {
     cluster: &'a Cluster,
     /// Paths whose value was refused.
     refused: &'a BTreeSet<String>,
+    /// How files of the operator's machine are looked at.
+    look: Look,
     problems: Vec<Diagnostic>,
 }
 
+/// Reads a file that the inventory names, or says why it can't be read. Where nothing is read, it finds nothing wrong.
+pub(super) type Look = fn(&Path) -> Result<Option<String>, String>;
+
 /// Runs all rules.
-pub(super) fn check(root: &Value, cluster: &Cluster, refused: &BTreeSet<String>) -> Vec<Diagnostic> {
-    let mut context = Context { root, cluster, refused, problems: Vec::new() };
+pub(super) fn check(root: &Value, cluster: &Cluster, refused: &BTreeSet<String>, look: Look) -> Vec<Diagnostic> {
+    let mut context = Context { root, cluster, refused, look, problems: Vec::new() };
     for rule in [
         nodes::check,
         network::check,
@@ -53,6 +60,7 @@ pub(super) fn check(root: &Value, cluster: &Cluster, refused: &BTreeSet<String>)
         hba::check,
         databases::check,
         secrets::check,
+        artifacts::check,
     ] {
         rule(&mut context);
     }

@@ -17,6 +17,7 @@ pub(super) fn check(context: &mut Context<'_>) {
     for (index, role) in list(get(root, "postgresql"), "roles").iter().enumerate() {
         source(get(Some(role), "password"), &format!("postgresql.roles[{index}].password"), context, &mut found);
     }
+    source(get(get(root, "artifacts"), "proxy_login"), "artifacts.proxy_login", context, &mut found);
     for problem in found {
         context.report(problem);
     }

@@ -9,8 +9,10 @@ const TB: i64 = 1 << 40;
 const INSTALL: Kind = Kind::Choice(&["source", "release", "package"]);
 const INSTALL_DOC: &str = "How it is installed: `source` builds upstream's source once and ships the result, `release` takes upstream's own binaries, `package` the operating system's package.";
 
+const ETCD_DOC: &str = "How it is installed: `source` builds upstream's source once and ships the result, `release` takes upstream's own binaries, `package` the operating system's package. By default `source` on Debian, `release` on RHEL, its rebuilds and Ubuntu.";
+
 pub(super) const ETCD: &[Field] = &[
-    optional("install", INSTALL, "source", "release", INSTALL_DOC),
+    optional("install", INSTALL, "(the operating system's own way)", "release", ETCD_DOC),
     optional(
         "version",
         Kind::Text(Word::Version),
@@ -42,7 +44,7 @@ pub(super) const PATRONI: &[Field] = &[
     optional(
         "install",
         INSTALL,
-        "source",
+        "(source, on every system)",
         "package",
         "How it is installed: `source` and `release` both mean a virtual environment with pinned packages, `package` the operating system's package.",
     ),
@@ -73,7 +75,7 @@ pub(super) const PATRONI: &[Field] = &[
 ];
 
 pub(super) const HAPROXY: &[Field] = &[
-    optional("install", INSTALL, "source", "package", INSTALL_DOC),
+    optional("install", INSTALL, "(source, on every system)", "package", INSTALL_DOC),
     optional(
         "version",
         Kind::Text(Word::Version),
@@ -112,7 +114,7 @@ pub(super) const HAPROXY: &[Field] = &[
 ];
 
 pub(super) const KEEPALIVED: &[Field] = &[
-    optional("install", INSTALL, "source", "package", INSTALL_DOC),
+    optional("install", INSTALL, "(source, on every system)", "package", INSTALL_DOC),
     optional(
         "version",
         Kind::Text(Word::Version),

@@ -4,6 +4,7 @@
 //! depends on the hosts or on other keys. A test reads every default back and compares it with `cluster`'s own.
 
 use super::Word;
+use super::artifacts::ARTIFACTS;
 use super::components::{ETCD, HAPROXY, KEEPALIVED, PATRONI};
 use super::kind::{Field, Kind, optional, required, section};
 
@@ -40,6 +41,13 @@ pub(in crate::inventory) const INVENTORY: &[Field] = &[
         "sync",
         "quorum",
         "What a commit waits for. `async`: the leader's disk alone, so a failover may lose the last commits. `sync`: a synchronous standby, as long as there is one. `sync-strict`: a synchronous standby always; without one, writes wait. `quorum`: any `patroni.synchronous_node_count` of the standbys (Patroni 4.0).",
+    ),
+    optional(
+        "firewall",
+        Kind::Choice(&["manage", "leave"]),
+        "manage",
+        "leave",
+        "What becomes of a firewalld that runs on the hosts. `manage`: one file of quorate's lets in what the cluster needs, the other nodes to each other and clients to HAProxy. `leave`: nothing; you see to it.",
     ),
     section("timings", TIMINGS, "How fast failures are noticed."),
     section("etcd", ETCD, "The store that holds the leader's lease."),
@@ -190,7 +198,14 @@ const POSTGRESQL: &[Field] = &[
         Kind::Choice(&["distribution", "pgdg"]),
         "distribution",
         "pgdg",
-        "Where packages come from: the distribution's archive, or that of the PostgreSQL project, already configured on the hosts.",
+        "Where packages come from: the distribution's archive, or that of the PostgreSQL project (on RHEL and its rebuilds always the latter). Where no repository of a host offers them, quorate sets it up.",
+    ),
+    optional(
+        "repository",
+        Kind::Text(Word::Url),
+        "(that of the PostgreSQL project)",
+        "https://mirror.example/pub/repos/yum",
+        "A mirror of the PostgreSQL project's archive: what stands for `https://download.postgresql.org/pub/repos/yum` or `https://apt.postgresql.org/pub/repos/apt`.",
     ),
     optional("port", PORT, "5432", "6432", "The port PostgreSQL listens on."),
     optional(
@@ -242,30 +257,6 @@ const DATABASE: &[Field] = &[
     ),
 ];
 
-const ARTIFACTS: &[Field] = &[
-    optional(
-        "debian_archive",
-        Kind::Text(Word::Url),
-        "(none)",
-        "http://archive.example/debian",
-        "A Debian archive that serves upstream's own source tarballs.",
-    ),
-    optional(
-        "mirror",
-        Kind::Text(Word::Url),
-        "(none)",
-        "https://mirror.example/quorate",
-        "A base address that is asked before upstream's: `<mirror>/<file name>`.",
-    ),
-    optional(
-        "folder",
-        Kind::Text(Word::Path),
-        "(none)",
-        "downloads",
-        "A folder of downloads on your machine, asked before the network.",
-    ),
-];
-
 const SECRETS: &[Field] = &[
     optional(
         "file",
@@ -312,7 +303,7 @@ const SECRETS: &[Field] = &[
     ),
 ];
 
-const SOURCE: &[Field] = &[
+pub(super) const SOURCE: &[Field] = &[
     optional("file", Kind::Text(Word::Path), "", "app.password", "A file that holds nothing but the secret."),
     optional(
         "env_file",

@@ -1,5 +1,6 @@
 //! The one table of an inventory's keys: it drives reading, unknown keys, the JSON Schema and docs/inventory.md.
 
+mod artifacts;
 mod components;
 mod fields;
 mod json;

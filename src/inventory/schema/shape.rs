@@ -114,7 +114,9 @@ impl Shaper {
 
     fn wrong_type(&mut self, tree: &Tree, kind: &Kind, path: &str) -> Option<Data> {
         let key = path.rsplit('.').next().unwrap_or(path);
-        let literal = matches!(kind, Kind::Section(_)) && (is_secret_key(key) || path.starts_with("secrets."));
+        // Where a mapping names the source of a secret, a single value is most likely the secret itself.
+        let source = |fields: &[Field]| fields.iter().any(|field| field.key == "env_file");
+        let literal = matches!(kind, Kind::Section(fields) if is_secret_key(key) || source(fields));
         if literal {
             self.literal_secret(tree.extent(), path);
             return None;
@@ -133,6 +135,16 @@ impl Shaper {
     /// Reports a secret that stands in the file; its value is in no message.
     fn literal_secret(&mut self, span: Span, path: &str) {
         let place = match path.rsplit_once('.') {
+            // It has no place in the secrets file.
+            Some(("artifacts", _)) => {
+                self.problems.push(
+                    Diagnostic::new(Code::LITERAL_SECRET, span, format!("`{path}` holds a secret in clear text"))
+                        .hide()
+                        .why("inventories are shared and committed; who reads this file could log in")
+                        .help("write {file: PATH}, {env_file: VARIABLE} or {command: [WORD, …]}. If this file was ever committed, change the secret"),
+                );
+                return;
+            }
             Some(("secrets", name)) => format!(" as `{name}: …`"),
             Some((role, "password")) if role.contains(".roles[") => " as `role_NAME: …`".to_owned(),
             _ => {

@@ -37,6 +37,10 @@ pub(in crate::inventory) enum Word {
     DataDir,
     /// An http or https address.
     Url,
+    /// A proxy's address.
+    Proxy,
+    /// A sum of 64 hexadecimal digits.
+    Sha256,
     /// The name of an environment variable.
     Variable,
     /// A word of a command; anything.
@@ -72,6 +76,8 @@ impl Word {
             Self::Path | Self::SshPath => "a path",
             Self::DataDir => "a data folder",
             Self::Url => "an http or https address",
+            Self::Proxy => "a proxy's address",
+            Self::Sha256 => "a sha256 sum",
             Self::Variable => "the name of an environment variable",
             Self::Argument => "a word of a command",
             Self::Hba => "a line of pg_hba.conf",
@@ -93,6 +99,8 @@ impl Word {
             Self::HostKey => "^(ssh|ecdsa|sk)-[A-Za-z0-9@.-]+ [A-Za-z0-9+/=]+$",
             Self::DataDir => "^/[A-Za-z0-9_./-]+$",
             Self::Url => "^https?://[^\\s]+$",
+            Self::Proxy => "^https?://[^\\s/@]+/?$",
+            Self::Sha256 => "^[0-9a-f]{64}$",
             Self::Variable => "^[A-Za-z_][A-Za-z0-9_]*$",
             Self::Path | Self::SshPath | Self::Argument | Self::Hba => return None,
         })
@@ -162,6 +170,8 @@ impl Word {
                     _ => refuse(Code::TEXT, "it is not an http or https address".to_owned(), "write it with its scheme, such as https://mirror.example/debian"),
                 }
             }
+            Self::Proxy => proxy(text),
+            Self::Sha256 => sum(text),
             Self::Variable => {
                 if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                     && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -196,6 +206,39 @@ fn alphabet(text: &str, longest: usize, more: &str, help: &str) -> Result<(), Re
         );
     }
     Ok(())
+}
+
+/// A proxy's address. Its login is a secret and stands elsewhere.
+fn proxy(text: &str) -> Result<(), Refusal> {
+    let help = "write its scheme, host and port, such as http://proxy.example:3128";
+    if text.contains('@') {
+        let help =
+            "write the address alone, and where its login is read from: `artifacts: {proxy_login: {file: PATH}}`";
+        return refuse(Code::LITERAL_SECRET, "it holds a login".to_owned(), help);
+    }
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let Some(rest) = rest else {
+        return refuse(Code::TEXT, "it is not an http or https address".to_owned(), help);
+    };
+    let host = rest.strip_suffix('/').unwrap_or(rest);
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if host.is_empty() || !host.chars().all(plain) {
+        return refuse(Code::TEXT, "it is not a host with a port".to_owned(), help);
+    }
+    Ok(())
+}
+
+/// A sum as `sha256sum` prints it.
+fn sum(text: &str) -> Result<(), Refusal> {
+    if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')) {
+        return Ok(());
+    }
+    let reason = match text.chars().find(|c| !c.is_ascii_hexdigit()) {
+        Some(bad) => format!("the character {bad:?} is no hexadecimal digit"),
+        None if text.len() == 64 => "it has upper-case letters".to_owned(),
+        None => format!("it has {} digits, 64 are needed", text.len()),
+    };
+    refuse(Code::SUM, reason, "write the 64 digits that `sha256sum FILE` prints, in lower case")
 }
 
 /// An address, a DNS name, or an alias of the user's own ssh configuration.

@@ -10,20 +10,22 @@ use super::bench::{Bench, Variant, differences};
 const ONLY_HAPROXY: &str = "etcd:\n  install: package\npatroni:\n  install: package\nkeepalived:\n  install: package\n";
 
 /// An inventory that builds only HAProxy, with an empty cache and no way to upstream.
-fn cold(bench: &Bench, name: &str) -> (Variant, Vec<(&'static str, String)>) {
+pub(super) fn cold(bench: &Bench, name: &str) -> (Variant, Vec<(&'static str, String)>) {
     let variant = bench.variant(name);
     variant.add(ONLY_HAPROXY);
     let cache = variant.path("cache").display().to_string();
-    // Port 9 of this machine refuses: nothing leaves it.
-    (variant, vec![("XDG_CACHE_HOME", cache), ("https_proxy", "http://127.0.0.1:9".to_owned())])
+    // Port 9 of this machine refuses: nothing leaves it. What a test serves itself is asked directly.
+    let nowhere = || "http://127.0.0.1:9".to_owned();
+    let environment = [("https_proxy", nowhere()), ("http_proxy", nowhere()), ("no_proxy", "127.0.0.1".to_owned())];
+    (variant, [("XDG_CACHE_HOME", cache)].into_iter().chain(environment).collect())
 }
 
-fn borrowed<'a>(environment: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+pub(super) fn borrowed<'a>(environment: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
     environment.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 /// Every file below a folder.
-fn files(folder: &std::path::Path) -> Vec<PathBuf> {
+pub(super) fn files(folder: &std::path::Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.map(|entry| entry.expect("an entry").path());
     paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
@@ -86,12 +88,15 @@ pub(super) fn failing_compile(bench: &Bench) {
     bench.root("db01", "rm /usr/local/bin/gcc /usr/local/bin/cc");
 }
 
-/// Whether a difference is a file of a package on the build host, what packages keep about themselves, or the account that builds.
-fn belongs_to_a_build(line: &str, packaged: &BTreeSet<&str>) -> bool {
+/// Whether a difference is a file of a package on the build host, what packages keep about themselves, or the account that builds and
+/// the line that says it is ours.
+pub(super) fn belongs_to_a_build(line: &str, packaged: &BTreeSet<&str>) -> bool {
     let kept = ["var/lib/dpkg/", "var/lib/ucf/", "etc/alternatives/", "etc/ld.so.cache"];
     let accounts =
         ["etc/passwd", "etc/group", "etc/shadow", "etc/gshadow", "etc/subuid", "etc/subgid", "quorate-build"];
+    let made = ["var/lib/quorate", "var/lib/quorate/made"];
     line.starts_with("db01 ")
-        && (kept.iter().chain(&accounts).any(|part| line.contains(part))
+        && (line.split_whitespace().any(|word| made.contains(&word))
+            || kept.iter().chain(&accounts).any(|part| line.contains(part))
             || line.split_whitespace().any(|word| packaged.contains(format!("/{word}").as_str())))
 }
