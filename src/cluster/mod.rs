@@ -8,6 +8,7 @@ mod artifacts;
 mod digest;
 mod facts;
 mod name;
+mod postgresql;
 mod secret;
 mod settings;
 mod version;
@@ -16,9 +17,9 @@ pub use artifacts::{Artifacts, Pin, Pinned, PinnedComponent, PinnedFile, Via};
 pub use digest::{hex, sha256};
 pub use facts::{Arch, Facts, Os, OsFamily};
 pub use name::{ClusterName, Identifier, Interface, InvalidName, Namespace, NodeName};
+pub use postgresql::{Database, HbaRule, PackageSource, ParameterValue, Postgresql, Role};
 pub use secret::{Secret, SecretName, SecretSource, Secrets};
 pub use settings::{
-    Cluster, Database, Durability, Etcd, Firewall, Haproxy, HbaRule, InstallMethod, Keepalived, Node, PackageSource,
-    ParameterValue, Patroni, Postgresql, Role, Ssh, Tags, Timings, Vip,
+    Cluster, Durability, Etcd, Firewall, Haproxy, InstallMethod, Keepalived, Node, Patroni, Ssh, Tags, Timings, Vip,
 };
 pub use version::{InvalidVersion, Version};
