@@ -137,7 +137,7 @@ fn what_reaches_out_on_a_host_has_the_proxy_and_the_certificates_and_nothing_els
     for (name, command) in world.with(|world| world.seen.clone()) {
         let value =
             |name: &str| command.environment.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
-        let text = format!("{} {:?} {}", command.step, command.args, command.summary());
+        let text = format!("{} {:?} {}", command.step, command.args, command.script);
         assert!(!text.contains("canary"), "{name}: {text}");
         if !command.step.starts_with("installing") {
             assert!(command.environment.is_empty(), "{}", command.step);

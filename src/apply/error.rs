@@ -14,8 +14,6 @@ pub struct StepFailure {
     pub host: String,
     /// What was tried.
     pub step: String,
-    /// What was run, in one line.
-    pub command: String,
     /// The exit code.
     pub code: i32,
     /// The last lines it said.
@@ -216,11 +214,11 @@ impl ApplyError {
         }
     }
 
-    /// What was run and what it said, or what the daemons' journals say.
+    /// What was tried and what it said, or what the daemons' journals say.
     pub fn detail(&self) -> Option<String> {
         match self {
             Self::Build { failure, .. } | Self::Unfit(failure) | Self::Check(failure) | Self::Step(failure) => {
-                Some(format!("{}: {}\n{}", failure.step, failure.command, failure.said))
+                Some(format!("{}:\n{}", failure.step, failure.said))
             }
             Self::Gate { journal, .. } => Some(journal.clone()),
             Self::RolledBack { cause, .. } | Self::RollbackFailed { cause, .. } => {

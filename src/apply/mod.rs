@@ -182,13 +182,7 @@ fn failure(host: &Host, command: &Command, output: &Output) -> StepFailure {
     let text = format!("{}\n{}", output.text(), output.errors());
     let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let said = all.get(all.len().saturating_sub(20)..).unwrap_or_default().join("\n");
-    StepFailure {
-        host: host.name.to_string(),
-        step: command.step.clone(),
-        command: command.summary(),
-        code: output.code,
-        said,
-    }
+    StepFailure { host: host.name.to_string(), step: command.step.clone(), code: output.code, said }
 }
 
 /// Runs the same work on all hosts at once, waits for all, and reports the first failure in the order of names.

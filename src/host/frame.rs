@@ -50,19 +50,6 @@ impl Command {
         }
     }
 
-    /// What is run, in one line for people: the script's first line that does something, and the first arguments.
-    pub fn summary(&self) -> String {
-        const LONGEST: usize = 160;
-        let does = |line: &&str| !line.is_empty() && !line.starts_with('#');
-        let first = self.script.lines().map(str::trim).find(does).unwrap_or_default();
-        let words: Vec<String> = self.args.iter().map(|arg| quote(arg)).collect();
-        let text: String = format!("sh -c '{first}' sh {}", words.join(" ")).chars().filter(|c| *c != '\n').collect();
-        match text.char_indices().nth(LONGEST) {
-            Some((end, _)) => format!("{} ...", text.get(..end).unwrap_or_default()),
-            None => text,
-        }
-    }
-
     /// Adds one argument.
     #[must_use]
     pub fn arg(mut self, arg: impl Into<String>) -> Self {
