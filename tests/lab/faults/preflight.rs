@@ -10,6 +10,7 @@ use crate::harness::Run;
 pub(super) fn all(bench: &Bench) {
     what_is_there_already(bench);
     what_belongs_to_others(bench);
+    two_releases(bench);
     what_the_inventory_has_wrong(bench);
 }
 
@@ -105,6 +106,25 @@ fn what_belongs_to_others(bench: &Bench) {
     bench.root("db01", "rm -r /var/lib/quorate");
     bench.root("db02", "systemctl stop haproxy; rm /etc/systemd/system/haproxy.service; systemctl daemon-reload");
     bench.root("db03", "umount /var/tmp");
+}
+
+/// One host says that it runs another release: nothing is built or shipped for either.
+fn two_releases(bench: &Bench) {
+    let variant = bench.variant("mixed");
+    let other = "sed 's/trixie/bookworm/g; s/13/12/g' /usr/lib/os-release >/run/os-release && mount --bind /run/os-release /usr/lib/os-release";
+    bench.root("db03", other);
+    refused(
+        bench,
+        &variant.inventory(),
+        &["os.mixed cluster"],
+        &[
+            "the nodes run different systems: ",
+            "db03 debian-12-amd64",
+            "db01, db02 debian-13-amd64",
+            "use one release and one architecture for all nodes",
+        ],
+    );
+    bench.root("db03", "umount /usr/lib/os-release && rm /run/os-release");
 }
 
 fn what_the_inventory_has_wrong(bench: &Bench) {
