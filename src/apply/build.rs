@@ -212,7 +212,7 @@ impl Run<'_> {
             program.version.to_string(),
             program.root.clone(),
             recipe.system.clone(),
-            platform.map_or("/usr/bin/python3", Platform::python).to_owned(),
+            program.interpreter.clone().unwrap_or_default(),
             packages.join(" "),
             unpack.len().to_string(),
             FETCH.len().to_string(),

@@ -1,9 +1,9 @@
-# Arguments: component, version, root of the result, system it is for, the system's Python, packages to unpack beside the build, length of the script
+# Arguments: component, version, root of the result, system it is for, what it runs under (a path), packages to unpack beside the build, length of the script
 # that unpacks them, length of the one that downloads, length of the recipe, then of each input: own:LENGTH (a text of ours),
 # file:LENGTH (an archive whose sum was checked before it was sent) or order:LENGTH (where this host gets it from, and its sum).
 # Standard input: those scripts, the recipe, then the inputs. Standard output: the built archive. What the build says goes to
 # standard error. Ends with 97 when a download failed.
-component=$1 version=$2 root=$3 system=$4 python=$5 packages=$6 unpack_length=$7 fetch_length=$8 recipe_length=$9
+component=$1 version=$2 root=$3 system=$4 interpreter=$5 packages=$6 unpack_length=$7 fetch_length=$8 recipe_length=$9
 shift 9
 folder=$(mktemp -d /var/tmp/quorate-build-XXXXXXXX) || exit 1
 trap 'rm -rf "$folder"' EXIT
@@ -46,7 +46,7 @@ exec 3<&0
 # can be ended whole.
 # shellcheck disable=SC2086 # a list of paths of ours, without blanks in them
 setsid setpriv --reuid=quorate-build --regid=quorate-build --init-groups \
-    env QUORATE_ROOT="$root" QUORATE_BUILD="$system" QUORATE_PYTHON="$python" QUORATE_UNPACKED="$folder/unpacked" \
+    env QUORATE_ROOT="$root" QUORATE_BUILD="$system" QUORATE_INTERPRETER="$interpreter" QUORATE_UNPACKED="$folder/unpacked" \
     /bin/sh "$folder/recipe.sh" "$folder/in/input-1" "$version" "$folder/work" "$folder/out/out.tar.gz" $more \
     </dev/null >&2 3<&- &
 build=$!

@@ -68,6 +68,7 @@ impl Recipe {
         for own in &own_inputs {
             all.push_str(own);
         }
+        all.extend(program.interpreter.as_deref());
         let sum = sha256(all.as_bytes());
         let system = system(os, arch);
         let key = format!("{system}/{}-{}-{}", program.component, program.version, sum.get(..12).unwrap_or_default());
@@ -78,4 +79,28 @@ impl Recipe {
 /// The name of a system that a build is for: builds for one run on no other.
 pub fn system(os: &Os, arch: Arch) -> String {
     format!("{os}-{arch}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::{OsFamily, Version};
+
+    #[test]
+    fn a_build_for_another_interpreter_is_another_build() {
+        let key = |interpreter: &str| {
+            let program = Program {
+                component: ComponentName::Patroni,
+                method: InstallMethod::Source,
+                version: Version::new(4, 1, 5),
+                interpreter: Some(interpreter.to_owned()),
+                root: "/opt/quorate/patroni-4.1.5".to_owned(),
+                links: Vec::new(),
+            };
+            let os = Os { family: OsFamily::Rhel, id: "rhel".to_owned(), version: Version::parse("8.10").unwrap() };
+            Recipe::of(&program, &os, Arch::Amd64, &Catalogue::embedded().unwrap()).unwrap().key
+        };
+        assert_eq!(key("/usr/bin/python3.11"), key("/usr/bin/python3.11"));
+        assert_ne!(key("/usr/bin/python3.11"), key("/usr/bin/python3.12"));
+    }
 }

@@ -204,6 +204,8 @@ pub struct Program {
     pub method: InstallMethod,
     /// The version.
     pub version: Version,
+    /// The host's own program that it runs under, such as `/usr/bin/python3.11`, if it is none by itself.
+    pub interpreter: Option<String>,
     /// The folder it is unpacked to.
     pub root: String,
     /// Links to its executables: (absolute link, target below `root`).

@@ -75,7 +75,7 @@ pub(super) fn program(
     }
     let link = |name: &&str| (format!("/usr/local/{folder}/{name}"), format!("{folder}/{name}"));
     let root = format!("/opt/quorate/{component}-{version}");
-    vec![Program { component, method, version, root, links: names.iter().map(link).collect() }]
+    vec![Program { component, method, version, interpreter: None, root, links: names.iter().map(link).collect() }]
 }
 
 /// Joins a component's part to what the node already has; what both name is kept once.

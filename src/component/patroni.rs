@@ -174,6 +174,7 @@ fn program(node: &NodeInputs) -> Vec<Program> {
         component: ComponentName::Patroni,
         method: InstallMethod::Source,
         version,
+        interpreter: Some(node.platform.python().to_owned()),
         root: platform::patroni_root(version),
         links: vec![link("patroni"), link("patronictl")],
     }]

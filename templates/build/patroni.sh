@@ -6,7 +6,7 @@
 # REQUIREMENTS        pinned packages, each file with its sha256
 # BUILD_REQUIREMENTS  pinned packages that build those of which no wheel is published
 # QUORATE_ROOT        (environment) where the environment will live on the hosts
-# QUORATE_PYTHON      (environment) the Python to make it with: /usr/bin/python3 if none is said
+# QUORATE_INTERPRETER (environment) the Python to make it with: the one it runs under on the hosts
 # QUORATE_BUILD       (environment) the system that the result is for
 # OUT                 the whole environment: it runs on every host with the same Python
 #
@@ -18,7 +18,7 @@ export LC_ALL=C
 die() { echo "patroni.sh: $*" >&2; exit 1; }
 [ $# -eq 5 ] || die "usage: patroni.sh REQUIREMENTS VERSION WORKDIR OUT.tar.gz BUILD_REQUIREMENTS"
 requirements=$1 version=$2 work=$3 out=$4 build_requirements=$5
-root=${QUORATE_ROOT:?} python=${QUORATE_PYTHON:-/usr/bin/python3}
+root=${QUORATE_ROOT:?} python=${QUORATE_INTERPRETER:?}
 [ -x "$python" ] || die "$python is not there"
 [ -z "$(ls -A "$work")" ] || die "work directory $work is not empty"
 mkdir "$work/tmp"

@@ -89,6 +89,7 @@ fn key() -> String {
         component: ComponentName::Haproxy,
         method: InstallMethod::Source,
         version,
+        interpreter: None,
         root: "/opt/quorate/haproxy-3.0.11".to_owned(),
         links: Vec::new(),
     };
