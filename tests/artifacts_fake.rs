@@ -158,6 +158,21 @@ fn what_reaches_out_on_a_host_has_the_proxy_and_the_certificates_and_nothing_els
 }
 
 #[test]
+fn the_certificates_go_from_a_host_whose_packages_fail() {
+    let (bench, _folder) = reaching(Via::Operator);
+    bench.fill();
+    let whole = bench.world();
+    bench.run(&whole).outcome.unwrap();
+    let installs = |command: &Command| command.step.starts_with("installing");
+    let at = whole.with(|world| world.seen.iter().position(|(_, command)| installs(command)).unwrap());
+    let world = bench.world();
+    world.with(|world| world.fault = Some((at, Fault::Code(100))));
+    bench.run(&world).outcome.unwrap_err();
+    assert_eq!(commands(&world, "bringing the CA's certificates").len(), 3);
+    assert_eq!(commands(&world, "clearing away the CA's certificates").len(), 3);
+}
+
+#[test]
 fn a_host_that_downloads_gets_the_sum_and_the_addresses_and_what_it_makes_is_judged() {
     let (bench, _folder) = reaching(Via::Host);
     let world = bench.world();

@@ -97,24 +97,8 @@ impl Run<'_> {
         for (builder, recipes) in missing {
             let host =
                 self.fleet.host(&builder).ok_or_else(|| ApplyError::Bug(format!("{builder} is not connected")))?;
-            self.build_packages(host, &recipes).await?;
-            // All at once: while one configures on one core or waits for the package index, another compiles.
-            let builds = recipes.into_iter().map(|Work { recipe, inputs }| async move {
-                let bytes = self.build(host, &recipe, inputs).await?;
-                judge(&bytes, &recipe.system).map_err(|problem| ApplyError::Archive {
-                    program: format!("{} {}", recipe.program.component, recipe.program.version),
-                    host: host.name.to_string(),
-                    problem,
-                })?;
-                self.setting.store.write(&self.setting.store.built(&recipe.key), &bytes)?;
-                Ok::<_, ApplyError>((recipe.key.clone(), archive(&recipe.program, bytes)))
-            });
-            let built = all(builds).await;
-            self.forget_certificates(host).await?;
-            for built in built {
-                let (key, archive) = built?;
-                archives.insert(key, archive);
-            }
+            let built = self.with_certificates(host, self.build_all(host, recipes)).await;
+            archives.extend(built.map_err(as_build("certificates"))?);
         }
         let mut programs = Programs::new();
         for (key, (_, _, users)) in wanted {
@@ -124,6 +108,23 @@ impl Run<'_> {
             }
         }
         Ok(programs)
+    }
+
+    /// Builds and keeps what one host is to build, after the packages that it needs for that.
+    async fn build_all(&self, host: &Host, works: Vec<Work>) -> Result<Vec<(String, Archive)>, ApplyError> {
+        self.build_packages(host, &works).await?;
+        // All at once: while one configures on one core or waits for the package index, another compiles.
+        let builds = works.into_iter().map(|Work { recipe, inputs }| async move {
+            let bytes = self.build(host, &recipe, inputs).await?;
+            judge(&bytes, &recipe.system).map_err(|problem| ApplyError::Archive {
+                program: format!("{} {}", recipe.program.component, recipe.program.version),
+                host: host.name.to_string(),
+                problem,
+            })?;
+            self.setting.store.write(&self.setting.store.built(&recipe.key), &bytes)?;
+            Ok((recipe.key.clone(), archive(&recipe.program, bytes)))
+        });
+        all(builds).await.into_iter().collect()
     }
 
     /// A recipe's inputs: downloaded and verified on this machine, or orders for the host that builds.
@@ -175,7 +176,6 @@ impl Run<'_> {
                 packages.push("curl".to_owned());
             }
         }
-        self.bring_certificates(host).await.map_err(as_build("certificates"))?;
         packages.sort();
         packages.dedup();
         if !packages.is_empty() {

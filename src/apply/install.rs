@@ -8,7 +8,7 @@ use crate::artifact::system;
 use crate::component::{CheckStage, ComponentName, File};
 use crate::host::{CHECK_FAILED, Candidate, Command, Host, discard, stage};
 use crate::plan::{NodePlan, Verb};
-use crate::platform;
+use crate::platform::{self, Platform};
 
 /// Packages come over whatever line the site has.
 pub(super) const PACKAGES_LIMIT: Duration = Duration::from_secs(1800);
@@ -136,19 +136,11 @@ impl Run<'_> {
         }
     }
 
-    async fn bring(&self, host: &Host, programs: &Programs) -> Result<(), ApplyError> {
-        let plan = self.lacking(host);
-        let Some(facts) = self.observation.facts.get(&host.name) else { return Ok(()) };
-        let platform = platform::of(&facts.os).map_err(|error| ApplyError::Bug(error.to_string()))?;
-        step(self.events, host, Command::new("claiming the host", CLAIM).arg(self.setting.cluster.name.as_str()))
-            .await?;
-        if !plan.mask.is_empty() {
-            step(self.events, host, Command::new("masking other starters of PostgreSQL", MASK).args(plan.mask)).await?;
-        }
-        self.bring_certificates(host).await?;
-        for repository in plan.repositories {
+    /// Sets up the archives that a host lacks, and installs packages from them.
+    async fn bring_packages(&self, host: &Host, platform: &dyn Platform, plan: &NodePlan) -> Result<(), ApplyError> {
+        for repository in &plan.repositories {
             let command = Command::new(format!("setting up {}", repository.name), repository.script);
-            let command = self.reaching(command.args(repository.args).timeout(PACKAGES_LIMIT));
+            let command = self.reaching(command.args(&repository.args).timeout(PACKAGES_LIMIT));
             step(self.events, host, command).await?;
         }
         if !plan.packages.is_empty() {
@@ -157,9 +149,22 @@ impl Run<'_> {
                 Some(supply) => supply.install(title, platform),
                 None => self.reaching(Command::new(title, platform.install_script())),
             };
-            step(self.events, host, command.args(plan.packages).timeout(PACKAGES_LIMIT)).await?;
+            step(self.events, host, command.args(&plan.packages).timeout(PACKAGES_LIMIT)).await?;
         }
-        self.forget_certificates(host).await?;
+        Ok(())
+    }
+
+    async fn bring(&self, host: &Host, programs: &Programs) -> Result<(), ApplyError> {
+        let plan = self.lacking(host);
+        let Some(facts) = self.observation.facts.get(&host.name) else { return Ok(()) };
+        let platform = platform::of(&facts.os).map_err(|error| ApplyError::Bug(error.to_string()))?;
+        step(self.events, host, Command::new("claiming the host", CLAIM).arg(self.setting.cluster.name.as_str()))
+            .await?;
+        if !plan.mask.is_empty() {
+            step(self.events, host, Command::new("masking other starters of PostgreSQL", MASK).args(&plan.mask))
+                .await?;
+        }
+        self.with_certificates(host, self.bring_packages(host, platform, &plan)).await?;
         if !plan.accounts.is_empty() {
             let args = plan.accounts.into_iter().flat_map(|account| [account.name, account.home]);
             step(self.events, host, Command::new("making accounts", ACCOUNTS).args(args)).await?;

@@ -50,15 +50,29 @@ impl Run<'_> {
         command
     }
 
+    /// Does what reaches out from a host while the inventory's certificates lie there, and takes them away whatever became of it.
+    pub(super) async fn with_certificates<T>(
+        &self,
+        host: &Host,
+        work: impl Future<Output = Result<T, ApplyError>>,
+    ) -> Result<T, ApplyError> {
+        self.bring_certificates(host).await?;
+        let done = work.await;
+        let forgotten = self.forget_certificates(host).await;
+        // The work's own failure says more.
+        let done = done?;
+        forgotten.map(|()| done)
+    }
+
     /// Brings the inventory's certificates to a host, if it names any.
-    pub(super) async fn bring_certificates(&self, host: &Host) -> Result<(), ApplyError> {
+    async fn bring_certificates(&self, host: &Host) -> Result<(), ApplyError> {
         let Some(path) = &self.setting.cluster.artifacts.ca else { return Ok(()) };
         let pem = std::fs::read(path).map_err(|source| ArtifactError::Store { path: path.clone(), source })?;
         step(self.events, host, Command::new("bringing the CA's certificates", CERTIFICATES).stdin(pem)).await.map(drop)
     }
 
     /// Takes them away again: nothing that serves needs them.
-    pub(super) async fn forget_certificates(&self, host: &Host) -> Result<(), ApplyError> {
+    async fn forget_certificates(&self, host: &Host) -> Result<(), ApplyError> {
         if self.setting.cluster.artifacts.ca.is_none() {
             return Ok(());
         }

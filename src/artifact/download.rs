@@ -170,7 +170,7 @@ impl Downloader {
         if part.length > 0 {
             request = request.header(RANGE, format!("bytes={}-", part.length));
         }
-        let mut response = request.call().map_err(|error| Miss::Reason(plain(&error)))?;
+        let mut response = request.call().map_err(|error| Miss::Reason(plain(&error) + &by(agent, url)))?;
         let begins = format!("bytes {}-", part.length);
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         match response.status() {
@@ -223,6 +223,15 @@ fn broken(length: u64, announced: Option<u64>, error: &str) -> String {
     let of = announced.map(|announced| format!(" of {announced}")).unwrap_or_default();
     let error = if error.is_empty() { String::new() } else { format!(": {error}") };
     format!("{BROKEN}: {length}{of} bytes came{error}")
+}
+
+/// The proxy that stands between, in words: what failed may be its doing.
+fn by(agent: &ureq::Agent, url: &str) -> String {
+    let past = |proxy: &ureq::Proxy| url.parse().is_ok_and(|url| proxy.is_no_proxy(&url));
+    match agent.config().proxy().filter(|proxy| !past(proxy)) {
+        Some(proxy) => format!(" (by the proxy {}:{})", proxy.host(), proxy.port()),
+        None => String::new(),
+    }
 }
 
 /// An error of the client in words; none of them holds an address or a login.

@@ -311,7 +311,8 @@ fn two_runs_at_once_do_not_write_into_one_file() {
 fn a_proxy_of_the_inventory_is_asked_with_its_login_and_its_refusal_shows_none() {
     let (sender, received) = std::sync::mpsc::channel();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let address = listener.local_addr().unwrap();
+    let proxy = format!("http://{address}");
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -330,7 +331,8 @@ fn a_proxy_of_the_inventory_is_asked_with_its_login_and_its_refusal_shows_none()
     // base64 of me:canary-secret
     assert!(head.to_ascii_lowercase().contains("proxy-authorization: basic bwu6y2fuyxj5lxnly3jlda=="), "{head}");
     assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
-    assert!(error.to_string().contains("upstream.invalid"), "{error}");
+    let error = error.to_string();
+    assert!(error.contains("upstream.invalid") && error.contains(&format!("(by the proxy {address})")), "{error}");
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl ArtifactError {
                 "choose one of those versions in the inventory, `install: package`, or pin your own (artifacts: { pins: … }, docs/artifacts.md)".to_owned()
             }
             Self::Unreachable { .. } => {
-                "put the file into a folder and name it in the inventory (artifacts: { folder: … }), or name a mirror (artifacts: { mirror: … }) or a proxy (artifacts: { proxy: … }, or https_proxy); docs/artifacts.md".to_owned()
+                "put the file into a folder and name it in the inventory (artifacts: { folder: … }), or name there what is in between: a mirror (mirror), a proxy (proxy, proxy_login), the certificate of a company's CA (ca); docs/artifacts.md".to_owned()
             }
             Self::Checksum { .. } => {
                 "the download was altered on its way, or the address serves something else (an error page?); look at it by hand before trying another mirror".to_owned()
