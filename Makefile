@@ -6,7 +6,7 @@ export PATH := $(HOME)/.cargo/bin:$(PATH)
 help:
 	@echo 'make build      the release binary: target/release/quorate'
 	@echo 'make test       everything, the lab included (root on Debian): setup, lint, unit, the lab suite'
-	@echo 'make test-full  that, more of it, bundles, destroy, other Debian releases, RHEL 8, five nodes, and the lab itself'
+	@echo 'make test-full  that, more of it, bundles, destroy, package archives, other Debian releases, RHEL 8, five nodes, and the lab itself'
 	@echo 'make demo       from nothing to a verified cluster of three hosts on this machine (root on Debian)'
 	@echo 'make lint       format, clippy, documentation, shell scripts, dependencies'
 	@echo 'make unit       the tests that need neither root nor hosts'
@@ -39,7 +39,7 @@ test: root setup lint unit lab-suite
 test-full: test
 	@scripts/stage.sh variants scripts/lab.sh variants::
 	@scripts/stage.sh long scripts/lab.sh change::long_ rhel::long_
-	@scripts/stage.sh parts scripts/lab.sh destroy:: bundle::
+	@scripts/stage.sh parts scripts/lab.sh destroy:: bundle:: packages::
 	@scripts/stage.sh smoke cargo test --locked --test lab_smoke -- --ignored --test-threads=1 --nocapture
 
 demo:

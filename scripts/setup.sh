@@ -41,6 +41,8 @@ if [ "$for_what" = test ]; then
     # Servers with a certificate of their own, and a client as a host has it.
     need openssl openssl
     need curl curl
+    # An archive of packages is signed.
+    need gpg gnupg
 fi
 [ -n "$packages" ] || exit 0
 command -v apt-get >/dev/null || die "these Debian packages, or what they are called here, are missing:$packages"

@@ -230,6 +230,6 @@ pub struct Repository {
     pub mark: &'static str,
     /// The script; it changes nothing where the host offers the packages anyway.
     pub script: &'static str,
-    /// Its arguments: the address of the archive, then the package that must be offered.
+    /// Its arguments: the address of the archive, the package that must be offered, and what its version must contain (or nothing).
     pub args: Vec<String>,
 }

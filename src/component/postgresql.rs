@@ -184,7 +184,9 @@ fn repository(node: &NodeInputs, major: u16) -> Vec<Repository> {
     let Some(archive) = node.platform.postgresql_archive(wanted.packages) else { return Vec::new() };
     let base = wanted.repository.clone().unwrap_or_else(|| archive.base.to_owned());
     let server = node.platform.postgresql_packages(major).pop().unwrap_or_default();
-    vec![Repository { name: archive.name, mark: archive.mark, script: archive.script, args: vec![base, server] }]
+    let sign = if archive.namesakes.contains(&major) { archive.sign } else { "" };
+    let args = vec![base, server, sign.to_owned()];
+    vec![Repository { name: archive.name, mark: archive.mark, script: archive.script, args }]
 }
 
 /// The SQL that makes each role and database as it shall be, by `role NAME` and `database NAME`: its own statements, which

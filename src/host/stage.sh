@@ -34,7 +34,7 @@ while read -r path && read -r keep && read -r user && read -r check; do
         candidate="$folder/${path##*/}"
     fi
     [ -z "$user" ] || check="setpriv --reuid=$user --regid=$user --init-groups $check"
-    said=$(eval "$check" 2>&1 </dev/null) || give_up "$path: refused by its own check: $said" 80
+    said=$(eval "$check" 2>&1 </dev/null) || give_up "$path: refused by its own check (exit code $?): $said" 80
     [ "$keep" = no ] || { rm -rf "$folder"; folder=; }
 done <"$checks"
 withdraw

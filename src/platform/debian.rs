@@ -99,6 +99,8 @@ impl Platform for Release {
             name: "the PostgreSQL project's archive (PGDG)",
             base: "https://apt.postgresql.org/pub/repos/apt",
             mark: "/etc/apt/sources.list.d/pgdg.sources",
+            namesakes: self.postgresql,
+            sign: "pgdg",
             script: include_str!("debian-archive.sh"),
         })
     }

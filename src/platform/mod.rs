@@ -40,7 +40,12 @@ pub struct Archive {
     pub base: &'static str,
     /// The file that shows that it was set up already.
     pub mark: &'static str,
-    /// A script that sets it up, if the host offers the package named by its second argument from nowhere else. The first is the address.
+    /// Majors that the distribution has too, under the same names of packages.
+    pub namesakes: &'static [u16],
+    /// What tells the archive's packages from those: a part of their version.
+    pub sign: &'static str,
+    /// A script that sets it up, if the host offers the package named by its second argument from nowhere else. The first is the address,
+    /// the third what the package's version must contain, or nothing.
     pub script: &'static str,
 }
 

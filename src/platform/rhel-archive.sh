@@ -19,7 +19,12 @@ if [ ! -e "$file" ]; then
     run -q repoquery --available -- "$package" && grep -qF "$package" "$log" && exit 0
     run install "$base/reporpms/EL-$major-$(uname -m)/pgdg-redhat-repo-latest.noarch.rpm" || failed
 fi
-# The package names the project's own address; a mirror serves the same below its own. The keys lie on the host: who signs stays the same.
-if [ "$base" != "$official" ] && grep -qF "$official" "$file"; then
-    sed -i "s|$official|$base|g" "$file" || exit 1
+# The package names the project's own address; a mirror serves the same below its own, and the file says which one it is, so that another
+# can take its place. The keys lie on the host: who signs stays the same.
+note='# Read by quorate from a mirror (postgresql.repository): '
+named=$(sed -n "s|^$note||p" "$file" | head -n 1)
+named=${named:-$official}
+if [ "$base" != "$named" ] && grep -qF "$named" "$file"; then
+    { [ "$base" = "$official" ] || echo "$note$base"; sed -e "\\|^$note|d" -e "s|$named|$base|g" "$file"; } >"$file.new" &&
+        mv -f "$file.new" "$file" || exit 1
 fi

@@ -35,7 +35,8 @@ static EL9: Release = Release {
     python_build: &["python3", "python3-pip"],
     haproxy: Version::new(3, 0, 11),
     packaged_haproxy: Some(Version::new(2, 4, 22)),
-    packaged_keepalived: Some(Version::new(2, 2, 8)),
+    // That of 9.0; 9.4 has 2.2.8, which takes all that is written for the older one.
+    packaged_keepalived: Some(Version::new(2, 2, 4)),
 };
 
 static EL10: Release = Release {
@@ -75,6 +76,9 @@ impl Platform for Release {
             name: "the PostgreSQL project's archive (PGDG)",
             base: "https://download.postgresql.org/pub/repos/yum",
             mark: "/etc/yum.repos.d/pgdg-redhat-all.repo",
+            // `postgresql15-server`: the module's is `postgresql-server`.
+            namesakes: &[],
+            sign: "",
             script: include_str!("rhel-archive.sh"),
         })
     }

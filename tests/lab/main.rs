@@ -18,5 +18,6 @@ mod faults;
 mod harness;
 mod host;
 mod install;
+mod packages;
 mod rhel;
 mod variants;

@@ -54,7 +54,8 @@ pub(super) fn run(stage: &mut Stage, points: usize) {
         let free = killed.elapsed().saturating_sub(run.took);
         let run = run.exits(0);
         stage.run(&["verify", "--wait", "60"]).exits(0);
-        assert!(Plan::of(stage).ids.is_empty(), "after a kill at event {at} of {events}");
+        let plan = Plan::of(stage);
+        assert!(plan.ids.is_empty(), "after a kill at event {at} of {events}: {plan:?}");
         assert_eq!(&live(stage), &ends[&odd], "after a kill at event {at} of {events} ({after})");
         let figures = Figures::of(&writer.since(begin));
         let lost = figures.lost(stage);
