@@ -190,6 +190,22 @@ fn the_script_reads_hostile_paths_as_they_are() {
     assert_eq!(lacking(&node), ["it's", "$(id)"]);
 }
 
+#[test]
+fn a_busy_host_s_processes_start_when_they_did() {
+    const UNIT: &str = "systemctl() { printf 'Id=etcd.service\\nExecMainStartTimestampMonotonic=1000000\\n'; }";
+    let data = DataFolders { etcd: "/nowhere".to_owned(), postgresql: "/nowhere".to_owned() };
+    let started = |busy: &str| {
+        let script = format!("{UNIT}\n{busy}\n{}", state_script("true"));
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", &script, "sh"]).args(state_args(&DesiredNode::default(), &data));
+        let output = shell.env("LC_ALL", "C").output().unwrap();
+        ObservedNode::parse(&output.stdout).unwrap().units["etcd.service"].started
+    };
+    let busy = "awk() { sleep 2; command awk \"$@\"; }";
+    // Earlier by that delay, and every file written just before would be newer than what runs.
+    assert!((started(busy) - started("")).abs() < 1.0);
+}
+
 fn said(name: &str, text: &str) -> String {
     format!("={name} 0 {}\n{text}\n", text.len())
 }

@@ -30,6 +30,13 @@ files() {
         shift 2
     done
 }
+# What time it is, and since when this host runs: together they tell when a process started, to be held against the dates of its files. Nothing
+# may come between: on a busy host that much would be missing, and a file be taken for newer than the process that has read it.
+clocks() {
+    read -r s_up _ </proc/uptime
+    section clock date +%s.%N
+    say uptime "$s_up"
+}
 # What both questions ask for, of this host itself and of what was applied to it last.
-kept='uptime /proc/uptime owner /var/lib/quorate/cluster applied /var/lib/quorate/generations/current/sums
+kept='owner /var/lib/quorate/cluster applied /var/lib/quorate/generations/current/sums
 settings /var/lib/quorate/generations/current/dcs.json record /var/lib/quorate/generations/current/record.json'

@@ -42,7 +42,7 @@ mark() {
 mislabelled() { restorecon -n -v -i "$@" | sed -n 's/^Would relabel \(.*\) from [^ ]* to [^ ]*$/\1/p'; }
 off() { for b; do case $(getsebool "$b") in *' on') ;; *) echo "$b" ;; esac; done; }
 if [ -z "${surveyed:-}" ]; then
-    section clock date +%s.%N
+    clocks
     # shellcheck disable=SC2086,SC2154 # a list of words, from the lines before this script
     files $kept
 fi

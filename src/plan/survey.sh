@@ -69,7 +69,7 @@ zones() {
     firewall-cmd "$@" --list-all-zones | sed -e 's/^\([^ ][^ ]*\) (.*)$/\1/' -e '/^ *interfaces:/d'
     firewall-cmd "$@" --direct --get-all-rules
 }
-section clock date +%s.%N
+clocks
 # apt's own sources in either form: their first archive serves upstream's source archives and Debian's patches too.
 set --
 for path in /etc/apt/sources.list.d/*.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do set -- "$@" apt "$path"; done
