@@ -119,8 +119,8 @@ fn two_releases(bench: &Bench) {
         &["os.mixed cluster"],
         &[
             "the nodes run different systems: ",
-            "db03 debian-12-amd64",
-            "db01, db02 debian-13-amd64",
+            "db03 debian-12 on ",
+            "db01, db02 debian-13 on ",
             "use one release and one architecture for all nodes",
         ],
     );
